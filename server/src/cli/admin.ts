@@ -1,0 +1,282 @@
+import { Command, Option } from 'commander'
+import type { AccountSummary } from '../kernel/accounts/administer.ts'
+import {
+  findAccountFor,
+  listAccounts,
+  resetPassword,
+  setAccountState,
+} from '../kernel/accounts/administer.ts'
+import { createAccount } from '../kernel/accounts/register.ts'
+import { listPrices, setModelState, setPrice, setSetting } from '../kernel/catalog/administer.ts'
+import type { Context } from '../kernel/context.ts'
+import type { Credits } from '../kernel/money.ts'
+import { credits, parseCredits, toText } from '../kernel/money.ts'
+import { showSettings } from '../kernel/settings.ts'
+import { adjustBalance } from '../kernel/wallet/adjust.ts'
+import { readBalance } from '../kernel/wallet/balance.ts'
+import { readStatement } from '../kernel/wallet/statement.ts'
+import { UsageError, withSite } from './open.ts'
+import { print, printRows } from './table.ts'
+
+type Shared = { site?: string; json?: boolean }
+
+/** `atelier admin`: what an operator does to a site, by the same use-cases that the APIs call. */
+export function createAdminCommand(): Command {
+  const admin = new Command('admin').description('administer a site')
+  admin.addCommand(usersCommand())
+  admin.addCommand(modelsCommand())
+  admin.addCommand(pricesCommand())
+  admin.addCommand(settingsCommand())
+  return admin
+}
+
+/** Adds the options every command has. */
+function shared(command: Command): Command {
+  return command
+    .option('--site <name>', 'the site, where several are configured')
+    .option('--json', 'one JSON object a line, for other programs')
+}
+
+function usersCommand(): Command {
+  const users = new Command('users').description(
+    'accounts: list, show, create, adjust, disable, enable, close, password',
+  )
+  shared(users.command('list'))
+    .description('list accounts, newest first')
+    .option('--search <text>', 'part of a user name or address')
+    .option('--limit <rows>', 'how many', '50')
+    .option('--offset <rows>', 'how many to skip', '0')
+    .action((options: Shared & { search?: string; limit: string; offset: string }) =>
+      withSite(options.site, async (context) => {
+        const page = {
+          limit: wholeNumber('--limit', options.limit),
+          offset: wholeNumber('--offset', options.offset),
+        }
+        const rows = await listAccounts(context, { search: options.search ?? null, ...page })
+        printRows(rows.map(presentAccount), options.json ?? false)
+      }),
+    )
+  shared(users.command('show <account>'))
+    .description('one account (number, id, address or user name) with its last statement rows')
+    .action((account: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const found = await findAccountFor(context, account)
+        printRows([presentAccount(found)], options.json ?? false)
+        const statement = await readStatement(
+          context,
+          { accountId: found.id },
+          { page: 1, limit: 20, filter: null },
+        )
+        printRows(
+          statement.items.map((row) => ({
+            entry: row.id,
+            at: row.createdAt,
+            kind: row.kind,
+            amount: toText(row.amount),
+            balance: toText(row.balance),
+            task: row.taskHandle,
+            reason: row.reason,
+          })),
+          options.json ?? false,
+        )
+      }),
+    )
+  shared(users.command('create <username> <email>'))
+    .description('open an account; its password is read from the standard input')
+    .addOption(new Option('--role <role>').choices(['user', 'admin']).default('user'))
+    .action((username: string, email: string, options: Shared & { role: 'user' | 'admin' }) =>
+      withSite(options.site, async (context) => {
+        const account = await createAccount(context, {
+          username,
+          email,
+          role: options.role,
+          password: await readPassword(),
+        })
+        print(
+          `Account ${account.id} was opened for ${account.username} with ${toText(account.available)} credits.`,
+        )
+      }),
+    )
+  shared(users.command('adjust <account> <amount>'))
+    .description('give credits, or take them with a negative amount (after "--")')
+    .requiredOption('--reason <text>', 'shown on the statement')
+    .option('--key <text>', 'makes a repeat of the same adjustment harmless')
+    .action((account: string, amount: string, options: Shared & { reason: string; key?: string }) =>
+      withSite(options.site, (context) => adjust(context, account, amount, options)),
+    )
+  for (const [name, state, done] of [
+    ['disable', 'disabled', 'is disabled; its sessions end within five seconds'],
+    ['enable', 'active', 'is active'],
+    ['close', 'closed', 'is closed for good; its ledger stays'],
+  ] as const) {
+    shared(users.command(`${name} <account>`)).action((account: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const found = await findAccountFor(context, account)
+        await setAccountState(context, found.id, state)
+        print(`${found.username} ${done}.`)
+      }),
+    )
+  }
+  shared(users.command('password <account>'))
+    .description('set a password, read from the standard input; all sessions of the account end')
+    .action((account: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const found = await findAccountFor(context, account)
+        await resetPassword(context, found.id, await readPassword())
+        print(`The password of ${found.username} was set.`)
+      }),
+    )
+  return users
+}
+
+async function adjust(
+  context: Context,
+  account: string,
+  amountText: string,
+  options: { reason: string; key?: string },
+): Promise<void> {
+  const found = await findAccountFor(context, account)
+  const amount = readAmount(amountText)
+  const isNew = await adjustBalance(context, {
+    accountId: found.id,
+    amount,
+    reason: options.reason,
+    key: options.key ?? context.ids.uuid(),
+    operatorId: null,
+    origin: { ip: null, device: 'atelier admin' },
+  })
+  const { available } = await readBalance(context, { accountId: found.id })
+  print(
+    `${isNew ? 'Done' : 'Nothing done: this key had its effect before'}. ${found.username} has ${toText(available)} credits.`,
+  )
+}
+
+function modelsCommand(): Command {
+  const models = new Command('models').description('models: list, open, close')
+  shared(models.command('list')).action((options: Shared) =>
+    withSite(options.site, async (context) => {
+      const rows = context.catalog.models().map((model) => ({
+        name: model.name,
+        title: model.title,
+        kind: model.kind,
+        state: model.state,
+        default: model.isDefault,
+        servedBy: model.channels.map((channel) => channel.provider).join(', ') || 'nobody',
+      }))
+      printRows(rows, options.json ?? false)
+    }),
+  )
+  for (const [name, state] of [
+    ['open', 'open'],
+    ['close', 'closed'],
+  ] as const) {
+    shared(models.command(`${name} <model>`)).action((model: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        await setModelState(context, model, state)
+        print(`${model} is ${state}.`)
+      }),
+    )
+  }
+  return models
+}
+
+function pricesCommand(): Command {
+  const prices = new Command('prices').description('prices: list, set')
+  shared(prices.command('list')).action((options: Shared) =>
+    withSite(options.site, async (context) => {
+      const names = new Map(context.catalog.models().map((model) => [`model:${model.id}`, model.name]))
+      const rows = (await listPrices(context)).map((price) => ({
+        of: names.get(price.subject) ?? price.subject.replace('kind:', 'every '),
+        credits: toText(price.credits),
+        version: price.version,
+        set_by: price.source,
+        since: price.created_at,
+      }))
+      printRows(rows, options.json ?? false)
+    }),
+  )
+  shared(prices.command('set <subject> <credits>'))
+    .description('the price of one output of a model (its name) or of a kind')
+    .action((subject: string, amount: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const version = await setPrice(context, subject, readAmount(amount))
+        print(
+          `${subject} costs ${amount} credits from now on (version ${version}); tasks submitted before keep their price.`,
+        )
+      }),
+    )
+  return prices
+}
+
+function settingsCommand(): Command {
+  const settings = new Command('settings').description('settings: list, set, reset')
+  shared(settings.command('list')).action((options: Shared) =>
+    withSite(options.site, async (context) => {
+      const rows = Object.entries(showSettings(context.preset)).map(([setting, value]) => ({
+        setting,
+        value: JSON.stringify(value),
+      }))
+      printRows(rows, options.json ?? false)
+    }),
+  )
+  shared(settings.command('set <setting> <json>')).action((name: string, json: string, options: Shared) =>
+    withSite(options.site, async (context) => {
+      await setSetting(context, name, parseJson(json))
+      print(`${name} is ${json}.`)
+    }),
+  )
+  shared(settings.command('reset <setting>')).action((name: string, options: Shared) =>
+    withSite(options.site, async (context) => {
+      await setSetting(context, name, null)
+      print(`${name} follows the product again.`)
+    }),
+  )
+  return settings
+}
+
+function presentAccount(account: AccountSummary) {
+  return {
+    number: account.id,
+    id: account.uuid,
+    username: account.username,
+    email: account.email,
+    role: account.role,
+    state: account.state,
+    credits: toText(credits(account.available)),
+    held: toText(account.held),
+    spent: toText(account.spent),
+    since: account.created_at,
+  }
+}
+
+function readAmount(text: string): Credits {
+  const amount = parseCredits(text)
+  if (amount === null) throw new UsageError(`"${text}" is not an amount with at most four decimals.`)
+  return amount
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${name} takes a whole number.`)
+  return Number(text)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`"${text}" is not JSON: write texts in double quotes, lists in brackets.`)
+  }
+}
+
+/** Never an argument: those are seen by every user of the machine. */
+async function readPassword(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write('Password (shown as you type; end with Enter): ')
+  let text = ''
+  for await (const chunk of process.stdin) {
+    text += chunk
+    if (text.includes('\n')) break
+  }
+  const password = text.split('\n', 1)[0]?.trim() ?? ''
+  if (password.length < 8) throw new UsageError('A password has at least 8 characters.')
+  return password
+}

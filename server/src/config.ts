@@ -1,0 +1,143 @@
+import { resolve } from 'node:path'
+import { DIALECTS } from './dialects/index.ts'
+
+export type Role = 'all' | 'api' | 'worker'
+
+/** Everything the environment decides, checked. Nothing else in the program reads it. */
+export type Config = {
+  sites: readonly { name: string; port: number; publicUrl: string }[]
+  role: Role
+  host: string
+  dataDir: string
+  /** A PostgreSQL server to use instead of the embedded one. */
+  databaseUrl: URL | null
+  /** Root of all keys, or null to generate one in the data folder. */
+  secretKey: string | null
+  admin: { username: string; email: string; password: string | null }
+  smtpUrl: string | null
+  mailFrom: string
+  trustProxy: readonly string[]
+  logLevel: string
+}
+
+/** A bad value in the environment; the message is one sentence that names it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads the configuration (README, *Configuration*).
+ * @throws ConfigError naming the first bad value.
+ */
+export function readConfig(environment: Environment): Config {
+  const text = (name: string): string | null => environment[name]?.trim() || null
+  const host = text('HOST') ?? '127.0.0.1'
+  return {
+    sites: readSites(text('SITES'), environment),
+    role: oneOf('ROLE', text('ROLE') ?? 'all', ['all', 'api', 'worker'] as const),
+    host,
+    dataDir: resolve(text('DATA_DIR') ?? './data'),
+    databaseUrl: readUrl('DATABASE_URL', text('DATABASE_URL'), ['postgres:', 'postgresql:']),
+    secretKey: readSecret(text('SECRET_KEY')),
+    admin: {
+      username: text('ADMIN_USERNAME') ?? 'admin',
+      email: text('ADMIN_EMAIL') ?? 'admin@localhost',
+      password: readPassword(text('ADMIN_PASSWORD')),
+    },
+    smtpUrl: readUrl('SMTP_URL', text('SMTP_URL'), ['smtp:', 'smtps:'])?.href ?? null,
+    mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
+    trustProxy: (text('TRUST_PROXY') ?? '')
+      .split(',')
+      .map((cidr) => cidr.trim())
+      .filter(Boolean)
+      .map(checkCidr),
+    logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
+      'trace',
+      'debug',
+      'info',
+      'warn',
+      'error',
+    ] as const),
+  }
+}
+
+function readSites(text: string | null, environment: Environment): Config['sites'] {
+  const wanted =
+    text === null
+      ? [...DIALECTS.keys()]
+      : text
+          .split(',')
+          .map((one) => one.trim())
+          .filter(Boolean)
+  if (wanted.length === 0) throw new ConfigError('SITES names no site.')
+  const sites = wanted.map((one) => {
+    const [name = '', portText, ...rest] = one.split(':')
+    const dialect = DIALECTS.get(name)
+    if (!dialect || rest.length > 0) {
+      throw new ConfigError(
+        `SITES names "${one}", but this version has only: ${[...DIALECTS.keys()].join(', ')} (each as name or name:port).`,
+      )
+    }
+    const port = portText === undefined ? dialect.defaultPort : Number(portText)
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+      throw new ConfigError(
+        `SITES gives ${name} the port "${portText}", which is not a number from 1 to 65535.`,
+      )
+    }
+    return { name, port, publicUrl: readPublicUrl(name, port, environment) }
+  })
+  const twice = sites.find(
+    (site, index) => sites.findIndex(({ name, port }) => name === site.name || port === site.port) !== index,
+  )
+  if (twice) throw new ConfigError(`SITES names ${twice.name} or port ${twice.port} twice.`)
+  return sites
+}
+
+function readPublicUrl(site: string, port: number, environment: Environment): string {
+  const name = `PUBLIC_URL_${site.toUpperCase().replaceAll('-', '_')}`
+  const url = readUrl(name, environment[name]?.trim() || null, ['http:', 'https:'])
+  if (url && (url.search || url.hash)) throw new ConfigError(`${name} must not have a query or a fragment.`)
+  return url ? url.href.replace(/\/+$/, '') : `http://localhost:${port}`
+}
+
+function readUrl(name: string, text: string | null, protocols: readonly string[]): URL | null {
+  if (text === null) return null
+  const url = URL.canParse(text) ? new URL(text) : null
+  // The value may hold a password, so it is not shown.
+  if (!url || !protocols.includes(url.protocol)) {
+    throw new ConfigError(
+      `${name} is not an address that begins with ${protocols.map((one) => `${one}//`).join(' or ')}.`,
+    )
+  }
+  return url
+}
+
+function readSecret(text: string | null): string | null {
+  if (text !== null && Buffer.byteLength(text) < 32) {
+    throw new ConfigError(
+      'SECRET_KEY is shorter than 32 bytes: use for example the output of "openssl rand -hex 32".',
+    )
+  }
+  return text
+}
+
+function readPassword(text: string | null): string | null {
+  if (text !== null && text.length < 8) throw new ConfigError('ADMIN_PASSWORD is shorter than 8 characters.')
+  return text
+}
+
+function checkCidr(cidr: string): string {
+  if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(cidr)) {
+    throw new ConfigError(`TRUST_PROXY has "${cidr}", which is not an address or CIDR such as 10.0.0.0/8.`)
+  }
+  return cidr
+}
+
+function oneOf<Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
+  const choice = choices.find((one) => one === text)
+  if (choice === undefined)
+    throw new ConfigError(`${name} is "${text}", but must be one of: ${choices.join(', ')}.`)
+  return choice
+}

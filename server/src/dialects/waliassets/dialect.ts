@@ -1,0 +1,21 @@
+import type { Dialect } from '../../http/dialect.ts'
+import { authRoutes } from './auth.ts'
+import { faults } from './faults.ts'
+import { generateRoutes } from './generate.ts'
+import { preset } from './preset.ts'
+import { refusals } from './refusals.ts'
+import { tokenRoutes } from './token.ts'
+
+/**
+ * The WaliAssets API of specs/waliassets.md: accounts by e-mail code, tokens, pictures.
+ * Payments and clips are absent until their own work order.
+ */
+export const waliassets: Dialect = {
+  name: 'waliassets',
+  base: '/api',
+  defaultPort: 3334,
+  preset,
+  refusals,
+  faults,
+  routes: [...authRoutes, ...tokenRoutes, ...generateRoutes],
+}

@@ -1,0 +1,71 @@
+import type { Refusals } from '../../http/dialect.ts'
+import type { Failure } from '../../kernel/errors.ts'
+import { toNumber, toText } from '../../kernel/money.ts'
+import { refuse } from './envelope.ts'
+import { describeIssue } from './faults.ts'
+
+/** What a user is told of a failure; never the vendor's own words (decided reading *waliassets*). */
+export const FAILURE_MESSAGES: Readonly<Record<Failure, string>> = {
+  content: '内容未通过安全审核，请修改提示词后重试，tokens已退还',
+  rejected: '生成参数不被支持，请修改后重试，tokens已退还',
+  unavailable: '生成服务暂时不可用，请稍后重试，tokens已退还',
+  deadline: '生成超时，请稍后重试，tokens已退还',
+  unknown: '生成结果无法确认，请稍后重试',
+}
+
+const INPUT_REFUSED: Readonly<Record<Failure, boolean>> = {
+  content: true,
+  rejected: true,
+  unavailable: false,
+  deadline: false,
+  unknown: false,
+}
+
+/** The business code of every kernel error: the table of facts/waliassets.md, section 0. */
+export const refusals: Refusals = {
+  credentials_missing: () => refuse(1003, '访问被拒绝，请提供有效的token'),
+  credentials_invalid: () => refuse(1001, '无效的token'),
+  credentials_expired: () => refuse(1002, 'token已过期'),
+  account_missing: () => refuse(1005, '无效的token，用户不存在'),
+  account_disabled: () => refuse(1006, '账户已被禁用'),
+  login_failed: () => refuse(1004, '邮箱或密码错误'),
+  forbidden: () => refuse(1203, '权限不足'),
+
+  // The list names two domains although googlemail.com is accepted too (decided reading).
+  email_domain_refused: ({ allowed }) => {
+    const allowedDomains = allowed.filter((domain) => domain !== 'googlemail.com')
+    return refuse(1101, `暂时只支持以下邮箱注册：${allowedDomains.join(', ')}`, { allowedDomains })
+  },
+  email_code_wrong: () => refuse(1102, '验证码无效'),
+  email_code_expired: () => refuse(1103, '验证码已过期'),
+  email_code_used: () => refuse(1104, '验证码已使用'),
+  email_code_too_soon: () => refuse(1105, '验证码发送过于频繁，请1分钟后再试'),
+  mail_failed: () => refuse(1106, '发送验证码失败，请稍后重试'),
+  email_taken: () => refuse(1107, '邮箱已被注册'),
+  account_exists: () => refuse(1202, '用户名或邮箱已存在'),
+  account_not_found: () => refuse(1201, '用户不存在'),
+
+  input_invalid: (issue) => refuse(1602, describeIssue(issue), { errors: [describeIssue(issue)] }),
+  insufficient_credits: ({ required, available }) =>
+    refuse(1301, `Token余额不足，当前余额: ${toText(available)}, 需要: ${toText(required)}`, {
+      currentBalance: toNumber(available),
+      required: toNumber(required),
+      shortfall: toNumber(required - available),
+    }),
+  credit_limit_exceeded: () => refuse(1302, 'Token交易失败'),
+  idempotency_key_reused: () => refuse(1602, 'Idempotency-Key 已用于另一请求，请更换后重试'),
+  rate_limited: ({ retryAfterSeconds }) =>
+    refuse(9003, `请求过于频繁，请${retryAfterSeconds}秒后再试`, { retryAfter: retryAfterSeconds }, 429),
+  model_not_found: () => refuse(1503, '生成参数无效: 模型不存在或未开放'),
+
+  task_not_found: () => refuse(1501, '任务不存在'),
+  task_not_cancelable: () => refuse(1503, '任务已结束，无法取消'),
+  task_not_retryable: () => refuse(1503, '只能重试失败的任务'),
+  generation_failed: ({ id, reason }) =>
+    refuse(INPUT_REFUSED[reason] ? 1502 : 1504, FAILURE_MESSAGES[reason], { taskId: id }),
+  generation_running: ({ id }) => refuse(1504, '生成仍在进行中，请稍后通过任务ID查询结果', { taskId: id }),
+  work_not_found: () => refuse(1501, '记录不存在'),
+  work_not_owned: () => refuse(1203, '权限不足'),
+
+  unavailable: () => refuse(9001, '数据库暂时不可用，请稍后重试', null, 500),
+}

@@ -1,0 +1,74 @@
+import { route } from '../../http/dialect.ts'
+import type { TaskKind } from '../../kernel/generation/task.ts'
+import { toNumber } from '../../kernel/money.ts'
+import { readBalance } from '../../kernel/wallet/balance.ts'
+import type { EntryKind, StatementFilter, StatementRow } from '../../kernel/wallet/statement.ts'
+import { readStatement } from '../../kernel/wallet/statement.ts'
+import { done } from './envelope.ts'
+import { readChoice, readPage } from './query.ts'
+import { presentTime } from './time.ts'
+
+/** 获取Token余额: `GET /token/balance`. */
+const balance = route({
+  method: 'GET',
+  path: '/token/balance',
+  allow: 'user',
+  rate: 'read',
+  run: async (context, actor) => ({ actor, balance: await readBalance(context, actor) }),
+  reply: ({ actor, balance: { available } }) =>
+    done({
+      balance: toNumber(available),
+      user: { id: actor.uuid, username: actor.username, email: actor.email },
+    }),
+})
+
+const CONSUMPTION: Readonly<Record<TaskKind, string>> = { image: 'IMAGE_GENERATION' }
+const TITLES: Readonly<Record<TaskKind, string>> = { image: '图像生成' }
+
+/** 交易类型, each with the entries it stands for. Payments come with the payment routes. */
+const TYPES: Readonly<Record<string, StatementFilter>> = {
+  REGISTER_BONUS: [{ kinds: ['bonus'] }],
+  IMAGE_GENERATION: [{ kinds: ['hold'], topic: 'image' }],
+  ADMIN_ADJUST: [{ kinds: ['adjustment'] }],
+  REFUND: [{ kinds: ['release', 'difference'] }],
+}
+
+/** 获取Token使用历史: `GET /token/transactions`. */
+const transactions = route({
+  method: 'GET',
+  path: '/token/transactions',
+  allow: 'user',
+  rate: 'read',
+  run: (context, actor, { query }) => {
+    const type = readChoice(query, 'type', TYPES)
+    return readStatement(context, actor, {
+      ...readPage(query, 20),
+      filter: type ? (TYPES[type] ?? null) : null,
+    })
+  },
+  reply: ({ items, total, page, limit, totalPages }) =>
+    done({ transactions: items.map(presentRow), pagination: { total, page, limit, totalPages } }),
+})
+
+const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: string; description: string }>> = {
+  bonus: ({ reason }) => ({ type: 'REGISTER_BONUS', description: reason ?? '新用户注册奖励' }),
+  adjustment: ({ reason }) => ({ type: 'ADMIN_ADJUST', description: reason ?? '管理员调整' }),
+  hold: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
+  // A capture changes no balance and so is never a row; only what it gives back is.
+  capture: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
+  difference: ({ topic }) => ({ type: 'REFUND', description: `${TITLES[topic ?? 'image']}差额退还` }),
+  release: ({ topic }) => ({ type: 'REFUND', description: `${TITLES[topic ?? 'image']}未完成，tokens退还` }),
+}
+
+function presentRow(row: StatementRow) {
+  return {
+    id: Number(row.id),
+    ...ROW_TYPES[row.kind](row),
+    amount: toNumber(row.amount),
+    balance: toNumber(row.balance),
+    metadata: row.taskHandle === null ? {} : { taskId: row.taskHandle },
+    createdAt: presentTime(row.createdAt),
+  }
+}
+
+export const tokenRoutes = [balance, transactions]

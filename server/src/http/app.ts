@@ -1,0 +1,278 @@
+import type { Socket } from 'node:net'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { fastify, LogController } from 'fastify'
+import { isConnectionLoss } from '../db/errors.ts'
+import { authenticate } from '../kernel/accounts/authenticate.ts'
+import type { Actor, Context } from '../kernel/context.ts'
+import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
+import { KernelError, refusal } from '../kernel/errors.ts'
+import { fileUrl } from '../kernel/works/file-url.ts'
+import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
+import { mountFiles } from './files.ts'
+import { toIssues, unstorableText } from './issues.ts'
+import type { Metrics } from './metrics.ts'
+import { mountOperations } from './operations.ts'
+import type { Tokens } from './tokens.ts'
+import { createTokens } from './tokens.ts'
+
+const REQUEST_TIMEOUT_MS = 30_000
+/** A synchronous generation holds its answer for 280 s. */
+const LONGEST_ANSWER_MS = 300_000
+
+type AppOptions = {
+  logger: FastifyBaseLogger
+  metrics: Metrics
+  /** CIDRs whose X-Forwarded-For is believed. */
+  trustProxy: readonly string[]
+}
+
+/**
+ * Builds the HTTP server of one site, without listening. Every path out of it speaks the dialect's envelope:
+ * routes, refusals, validation, malformed requests, crashes.
+ */
+export async function buildApp(
+  context: Context,
+  dialect: Dialect,
+  options: AppOptions,
+): Promise<FastifyInstance> {
+  const tokens = createTokens(context.keys.token, context.site, context.clock.now)
+  const view: View = { token: tokens.sign, fileUrl: (storeKey) => fileUrl(context, storeKey) }
+  const app = fastify({
+    loggerInstance: options.logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    handlerTimeout: LONGEST_ANSWER_MS,
+    keepAliveTimeout: 65_000,
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    // Closing waits for answers under way; idle keep-alive connections must not hold it up.
+    forceCloseConnections: 'idle',
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: false },
+    },
+    frameworkErrors: (_error, request, reply) => {
+      void send(reply as FastifyReply, dialect.faults.malformedRequest(), 'malformed_request')
+      count(options.metrics, request as FastifyRequest, reply as FastifyReply)
+    },
+    clientErrorHandler: (error, socket) => answerRawSocket(dialect, error, socket),
+  })
+
+  await app.register(cors, { origin: '*', exposedHeaders: ['Retry-After'], maxAge: 86_400 })
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      useDefaults: false,
+    },
+    // Generated pictures may be shown by any front-end; pages of ours come with their own headers.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    strictTransportSecurity: false,
+  })
+  app.removeContentTypeParser('text/plain')
+  app.setNotFoundHandler((request, reply) =>
+    send(reply, dialect.faults.unknownRoute(request.method, pathOf(request)), 'unknown_route'),
+  )
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { reply: answer, code } = explain(dialect, error, routeOf(request))
+    if (code === 'crash' || code === 'unavailable') {
+      request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed')
+    }
+    return send(reply, answer, code)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    count(options.metrics, request, reply)
+    request.log.debug(
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        code: codeOf(reply),
+        ms: Math.round(reply.elapsedTime),
+      },
+      'request',
+    )
+  })
+
+  mountOperations(app, context, options.metrics)
+  mountFiles(app, context, dialect)
+  for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
+  return app
+}
+
+function mount(
+  app: FastifyInstance,
+  context: Context,
+  dialect: Dialect,
+  route: Route,
+  tokens: Tokens,
+  view: View,
+): void {
+  if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
+  app.route({
+    method: route.method,
+    url: `${dialect.base}${route.path}`,
+    bodyLimit: route.bodyLimit,
+    config: { atelier: route },
+    ...(route.body && { schema: { body: route.body } }),
+    // Who is asking is settled before a body is even read.
+    onRequest: async (request) => {
+      if (route.allow !== 'public') request.actor = await identify(context, tokens, request)
+      if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
+      await limit(context, route, request)
+    },
+    preValidation: async (request, reply) => {
+      const field =
+        unstorableText(request.body) ?? unstorableText(request.params) ?? unstorableText(request.query)
+      if (field !== null) {
+        const issues = [{ field, problem: 'format' as const }]
+        return send(reply, (route.invalid ?? dialect.faults.invalid)(issues), 'invalid')
+      }
+    },
+    preHandler: async (request) => {
+      if (!route.target) return
+      const key = `target:${route.target(request.body)}`
+      await take(context, route, key, 1)
+    },
+    handler: async (request, reply) => {
+      const what: RouteRequest<unknown> = {
+        body: request.body,
+        params: request.params as Record<string, string>,
+        query: firstValues(request.query),
+        idempotencyKey: headerOf(request, 'idempotency-key'),
+        origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
+      }
+      return send(reply, await route.handle(context, request.actor ?? null, what, view), 'ok')
+    },
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor?: Actor
+  }
+  interface FastifyReply {
+    outcome?: string
+  }
+  interface FastifyContextConfig {
+    atelier?: Route
+  }
+}
+
+async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<Actor> {
+  const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/\s+/)
+  if (!scheme) throw refusal('credentials_missing')
+  if (scheme.toLowerCase() !== 'bearer' || !token || rest.length > 0) throw refusal('credentials_invalid')
+  return authenticate(context, tokens.verify(token))
+}
+
+/** An office behind one address logs in together: its limit is ten times that of one target. */
+const ADDRESS_SHARE = 10
+
+async function limit(context: Context, route: Route, request: FastifyRequest): Promise<void> {
+  if (request.actor) await take(context, route, `account:${request.actor.accountId}`, 1)
+  else await take(context, route, `address:${request.ip}`, ADDRESS_SHARE)
+}
+
+async function take(context: Context, route: Route, key: string, factor: number): Promise<void> {
+  const { points, perSeconds } = context.preset.limits[route.rate]
+  const wait = await context.limiter.take({ name: route.rate, points: points * factor, perSeconds }, key)
+  if (wait !== null) throw refusal('rate_limited', { retryAfterSeconds: wait })
+}
+
+/** What an error is in the dialect's words, and its code for logs and metrics. */
+function explain(
+  dialect: Dialect,
+  error: FastifyError,
+  route: Route | undefined,
+): { reply: Reply; code: string } {
+  const { faults, refusals } = dialect
+  if (error instanceof KernelError) {
+    const refuse = refusals[error.code as ErrorCode] as (details: ErrorDetails[ErrorCode]) => Reply
+    return { reply: withRetryAfter(refuse(error.details), error.details), code: error.code }
+  }
+  if (error.validation) {
+    return { reply: (route?.invalid ?? faults.invalid)(toIssues(error.validation)), code: 'invalid' }
+  }
+  if (isConnectionLoss(error)) return { reply: refusals.unavailable({}), code: 'unavailable' }
+  switch (error.statusCode) {
+    case 400:
+      return { reply: faults.badJson(), code: 'bad_json' }
+    case 408:
+      return { reply: faults.tooSlow(), code: 'too_slow' }
+    case 413:
+      return { reply: faults.tooLarge(), code: 'too_large' }
+    case 415:
+      return { reply: faults.unsupportedType(), code: 'unsupported_type' }
+    default:
+      return { reply: faults.crash(), code: 'crash' }
+  }
+}
+
+function withRetryAfter(reply: Reply, details: object): Reply {
+  if (!('retryAfterSeconds' in details)) return reply
+  return { ...reply, headers: { ...reply.headers, 'retry-after': String(details.retryAfterSeconds) } }
+}
+
+function send(reply: FastifyReply, answer: Reply, code: string): FastifyReply {
+  reply.outcome = code
+  return reply
+    .code(answer.status)
+    .headers({ 'cache-control': 'no-store', ...answer.headers })
+    .send(answer.body)
+}
+
+/** Requests that never became one: no reply object, only a socket. */
+function answerRawSocket(dialect: Dialect, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { faults } = dialect
+  const [answer, line] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? [faults.tooSlow(), '408 Request Timeout']
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? [faults.malformedRequest(), '431 Request Header Fields Too Large']
+        : [faults.malformedRequest(), '400 Bad Request']
+  const body = JSON.stringify(answer.body)
+  socket.end(
+    `HTTP/1.1 ${line}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+function count(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {
+  metrics.request(
+    request.method,
+    request.routeOptions?.url ?? 'unknown',
+    reply.statusCode,
+    codeOf(reply),
+    reply.elapsedTime,
+  )
+}
+
+function codeOf(reply: FastifyReply): string {
+  return reply.outcome ?? 'ok'
+}
+
+function routeOf(request: FastifyRequest): Route | undefined {
+  return request.routeOptions.config.atelier
+}
+
+/** The path without its query, which may carry secrets. */
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? ''
+}
+
+function headerOf(request: FastifyRequest, name: string): string | null {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : null
+}
+
+/** A repeated query parameter counts once, as its first value. */
+function firstValues(query: unknown): Record<string, string> {
+  const entries = Object.entries(query as Record<string, string | string[]>)
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, Array.isArray(value) ? (value[0] ?? '') : value]),
+  )
+}

@@ -1,0 +1,117 @@
+import type { Static, TSchema } from 'typebox'
+import type { Session } from '../kernel/accounts/register.ts'
+import type { Actor, Context, Origin } from '../kernel/context.ts'
+import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
+import type { Preset, RateClass } from '../kernel/preset.ts'
+
+/** What goes back over the wire. */
+export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
+
+/** Who may call a route: anybody, an account, or an administrator. Ownership is decided in the SQL. */
+export type Policy = 'public' | 'user' | 'admin'
+
+/** One thing wrong with a body, named by its field ('' for the body itself). */
+export type Issue = { field: string; problem: InputProblem | 'unknown_field' }
+
+/** A reply for every kernel error. Leaving one out does not compile. */
+export type Refusals = { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) => Reply }
+
+/** Replies to what goes wrong outside any route's own work; all in the document's envelope. */
+export type Faults = {
+  badJson: () => Reply
+  invalid: (issues: readonly Issue[]) => Reply
+  malformedRequest: () => Reply
+  unknownRoute: (method: string, path: string) => Reply
+  tooLarge: () => Reply
+  unsupportedType: () => Reply
+  tooSlow: () => Reply
+  crash: () => Reply
+}
+
+/** A request as a route sees it: checked, and without anything of HTTP that it does not need. */
+export type RouteRequest<Body> = {
+  body: Body
+  params: Readonly<Record<string, string>>
+  query: Readonly<Record<string, string>>
+  /** The Idempotency-Key header as sent, or null. */
+  idempotencyKey: string | null
+  origin: Origin
+}
+
+/** What presenting needs of the site. */
+export type View = {
+  token: (session: Session, uuid: string) => string
+  fileUrl: (storeKey: string) => string
+}
+
+type ActorOf<Allow extends Policy> = Allow extends 'public' ? null : Actor
+
+type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Below the dialect's base, in Fastify's syntax. */
+  path: string
+  allow: Allow
+  rate: RateClass
+  body?: Body
+  /** Largest body in bytes; one mebibyte unless given. */
+  bodyLimit?: number
+  /** What of the body is limited besides the address, for routes before login: an e-mail address, say. */
+  target?: (body: Static<Body>) => string
+  /** The reply to an invalid body where the document has a particular one. */
+  invalid?: (issues: readonly Issue[]) => Reply
+  run: (context: Context, actor: ActorOf<Allow>, request: RouteRequest<Static<Body>>) => Promise<Result>
+  reply: (result: Result, view: View) => Reply
+}
+
+/** A route with its types closed over: what the server mounts. */
+export type Route = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  path: string
+  allow: Policy
+  rate: RateClass
+  body: TSchema | null
+  bodyLimit: number
+  target: ((body: unknown) => string) | null
+  invalid: ((issues: readonly Issue[]) => Reply) | null
+  handle: (
+    context: Context,
+    actor: Actor | null,
+    request: RouteRequest<unknown>,
+    view: View,
+  ) => Promise<Reply>
+}
+
+const MEBIBYTE = 1_048_576
+
+/** Declares a route: one schema, one kernel call, one reply. */
+export function route<Body extends TSchema, Result, Allow extends Policy>(
+  spec: RouteSpec<Body, Result, Allow>,
+): Route {
+  return {
+    method: spec.method,
+    path: spec.path,
+    allow: spec.allow,
+    rate: spec.rate,
+    body: spec.body ?? null,
+    bodyLimit: spec.bodyLimit ?? MEBIBYTE,
+    target: spec.target ? (body) => spec.target?.(body as Static<Body>) ?? '' : null,
+    invalid: spec.invalid ?? null,
+    // The body has passed the route's schema and the actor its policy before this is called.
+    handle: async (context, actor, request, view) =>
+      spec.reply(
+        await spec.run(context, actor as ActorOf<Allow>, request as RouteRequest<Static<Body>>),
+        view,
+      ),
+  }
+}
+
+/** One published API as data and small functions. */
+export type Dialect = {
+  name: string
+  base: string
+  defaultPort: number
+  preset: Preset
+  refusals: Refusals
+  faults: Faults
+  routes: readonly Route[]
+}

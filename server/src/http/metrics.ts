@@ -1,0 +1,71 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { statement } from '../db/database.ts'
+import type { Context } from '../kernel/context.ts'
+import { openFindings } from '../kernel/wallet/invariants.ts'
+
+export type Metrics = {
+  request: (method: string, route: string, status: number, code: string, ms: number) => void
+  /** The Prometheus text of this moment. */
+  render: () => Promise<{ contentType: string; text: string }>
+}
+
+const tasksByState = statement(
+  'tasks by state',
+  `select state, count(*) as tasks, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest
+   from task where state in ('queued', 'running', 'unknown') group by state`,
+)
+
+/** Counts what a site does. Failures are keyed by the kernel's code, since some documents answer 200 to them. */
+export function createMetrics(context: Context, busyTasks: () => number): Metrics {
+  const registry = new Registry()
+  registry.setDefaultLabels({ site: context.site })
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'atelier_http_requests_total',
+    help: 'Requests answered, by route, HTTP status and kernel code.',
+    labelNames: ['method', 'route', 'status', 'code'],
+    registers,
+  })
+  const seconds = new Histogram({
+    name: 'atelier_http_request_seconds',
+    help: 'Time to answer, by route.',
+    labelNames: ['route'],
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 300],
+    registers,
+  })
+  const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
+    new Gauge({ name, help, labelNames, registers })
+  const open = gauge('atelier_tasks_open', 'Tasks that have not ended, by state.', ['state'])
+  const oldest = gauge(
+    'atelier_tasks_oldest_seconds',
+    'Age of the oldest task that has not ended, by state.',
+    ['state'],
+  )
+  const busy = gauge('atelier_worker_tasks', 'Tasks this process is working on.')
+  const connections = gauge('atelier_db_connections', 'Database connections of this process.', ['state'])
+  const findings = gauge('atelier_invariant_broken', 'An invariant that does not hold (1).', ['check'])
+
+  return {
+    request: (method, route, status, code, ms) => {
+      requests.inc({ method, route, status, code })
+      seconds.observe({ route }, ms / 1000)
+    },
+    render: async () => {
+      busy.set(busyTasks())
+      const { total, idle, waiting } = context.db.load()
+      connections.set({ state: 'busy' }, total - idle)
+      connections.set({ state: 'idle' }, idle)
+      connections.set({ state: 'waited_for' }, waiting)
+      const rows = await context.db.rows<{ state: string; tasks: bigint; oldest: number }>(tasksByState, [])
+      for (const state of ['queued', 'running', 'unknown']) {
+        const row = rows.find((one) => one.state === state)
+        open.set({ state }, Number(row?.tasks ?? 0))
+        oldest.set({ state }, row?.oldest ?? 0)
+      }
+      findings.reset()
+      for (const check of await openFindings(context)) findings.set({ check }, 1)
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
+  }
+}

@@ -1,0 +1,111 @@
+import { hostname } from 'node:os'
+import type { Context } from '../kernel/context.ts'
+import { advanceTask } from '../kernel/generation/advance.ts'
+import type { Claimed } from '../kernel/generation/claim.ts'
+import { claimTasks, extendLeases, returnTasks } from '../kernel/generation/claim.ts'
+
+export type TaskWorker = {
+  /** Tasks in hand now. */
+  busy: () => number
+  /** Takes no more tasks, gives running ones `graceMs` to end and returns the rest to the queue. */
+  stop: (graceMs: number) => Promise<void>
+}
+
+/** Without any event, due tasks are found within this. */
+const POLL_MS = 250
+const LEASE_MS = 10_000
+const EXTEND_EVERY_MS = 2_500
+
+type Held = { task: Claimed; abort: AbortController; settled: Promise<void> }
+
+/**
+ * Works through the task queue of a site: claims what is due in batches, keeps the leases while it works, and
+ * drops what it no longer holds. Any number of workers may run, in any number of processes.
+ */
+export function startTaskWorker(
+  context: Context,
+  options: { concurrency: number; leaseMs?: number },
+): TaskWorker {
+  const leaseMs = options.leaseMs ?? LEASE_MS
+  const name = `${hostname()}/${process.pid}/${context.ids.token(4)}`
+  const held = new Map<bigint, Held>()
+  let stopping = false
+  let claiming = false
+  let again = false
+
+  const run = (task: Claimed): void => {
+    const abort = new AbortController()
+    const settled = advanceTask(context, task, abort.signal)
+      .catch((error) => {
+        // Nothing was written, so the lease lapses and somebody takes the task over.
+        if (!abort.signal.aborted) context.log.error({ task: task.id, error }, 'a task could not be advanced')
+      })
+      .finally(() => {
+        if (held.get(task.id)?.task === task) held.delete(task.id)
+        fill()
+      })
+    held.set(task.id, { task, abort, settled })
+  }
+
+  const fill = (): void => {
+    again = true
+    if (claiming || stopping) return
+    claiming = true
+    void (async () => {
+      while (again && !stopping) {
+        again = false
+        const room = options.concurrency - held.size
+        if (room <= 0) break
+        const claimed = await claimTasks(context, name, room, leaseMs)
+        for (const task of claimed) run(task)
+        // A full batch means that there may be more.
+        if (claimed.length === room) again = true
+      }
+    })()
+      .catch((error) => context.log.warn({ error }, 'tasks could not be claimed'))
+      .finally(() => {
+        claiming = false
+        if (again && !stopping && held.size < options.concurrency) setTimeout(fill, POLL_MS).unref()
+      })
+  }
+
+  const extend = async (): Promise<void> => {
+    const lost = await extendLeases(
+      context,
+      [...held.values()].map(({ task }) => task),
+      leaseMs,
+    )
+    for (const id of lost) held.get(id)?.abort.abort(new Error('the lease was lost'))
+  }
+
+  const unsubscribe = context.events.subscribe('queue', null, fill)
+  // A canceled task leaves the claim of its worker; the next extension notices, an event does so at once.
+  const unsubscribeTasks = context.events.subscribe('task', null, (id) => {
+    if (id !== null && held.has(id)) void extend().catch(() => {})
+  })
+  const poll = setInterval(fill, POLL_MS)
+  const heartbeat = setInterval(
+    () => void extend().catch((error) => context.log.warn({ error }, 'leases could not be extended')),
+    Math.min(EXTEND_EVERY_MS, leaseMs / 4),
+  )
+  fill()
+
+  return {
+    busy: () => held.size,
+    stop: async (graceMs) => {
+      stopping = true
+      unsubscribe()
+      unsubscribeTasks()
+      clearInterval(poll)
+      const everything = Promise.all([...held.values()].map(({ settled }) => settled))
+      await Promise.race([everything, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
+      clearInterval(heartbeat)
+      const rest = [...held.values()]
+      for (const { abort } of rest) abort.abort(new Error('the worker stops'))
+      await returnTasks(
+        context,
+        rest.map(({ task }) => task),
+      )
+    },
+  }
+}

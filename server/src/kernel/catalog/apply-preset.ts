@@ -1,0 +1,36 @@
+import type { Queryable } from '../../db/database.ts'
+import { statement } from '../../db/database.ts'
+import type { Preset } from '../preset.ts'
+
+const addModel = statement(
+  'add preset model',
+  `insert into model (name, title, description, kind, is_default)
+   values ($1, $2, $3, $4, not exists (select from model where kind = $4 and is_default))
+   on conflict (name) do nothing`,
+)
+const addChannel = statement(
+  'add preset channel',
+  `insert into channel (model_id, provider, vendor_model)
+   select m.id, 'sketch', 'sketch' from model m
+   where m.name = $1 and not exists (select from channel c where c.model_id = m.id)`,
+)
+
+// Follows the code as long as no operator has set a price: then theirs stays.
+const followPrice = statement(
+  'follow preset price',
+  `insert into price (subject, version, credits, source)
+   select $1, coalesce(max(version), 0) + 1, $2, 'preset' from price where subject = $1
+   having coalesce((array_agg(source order by version desc))[1], 'preset') = 'preset'
+     and (array_agg(credits order by version desc))[1] is distinct from $2`,
+)
+
+/** Brings the models and prices of the dialect's preset into the catalogue; run under the migration lock. */
+export async function applyPreset(db: Queryable, preset: Preset): Promise<void> {
+  for (const model of preset.models) {
+    await db.rows(addModel, [model.name, model.title, model.description, model.kind])
+    await db.rows(addChannel, [model.name])
+  }
+  for (const [kind, price] of Object.entries(preset.prices)) {
+    await db.rows(followPrice, [`kind:${kind}`, price])
+  }
+}

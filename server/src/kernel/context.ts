@@ -1,0 +1,52 @@
+import type { Database } from '../db/database.ts'
+import type { SessionCache } from './accounts/authenticate.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Ids } from './ids.ts'
+import type { Keys } from './keys.ts'
+import type { Events } from './ports/events.ts'
+import type { FileStore } from './ports/file-store.ts'
+import type { Limiter } from './ports/limiter.ts'
+import type { Mailer } from './ports/mailer.ts'
+import type { Provider } from './ports/provider.ts'
+import type { Preset } from './preset.ts'
+
+export type Log = {
+  debug: (details: object, message: string) => void
+  info: (details: object, message: string) => void
+  warn: (details: object, message: string) => void
+  error: (details: object, message: string) => void
+}
+
+/** Everything one site has; the first argument of every use-case. */
+export type Context = {
+  site: string
+  db: Database
+  /** Wall-clock time for tokens, file names and displays; money and leases use the database's `now()`. */
+  clock: { now: () => Date }
+  ids: Ids
+  keys: Keys
+  preset: Preset
+  catalog: Catalog
+  sessions: SessionCache
+  providers: ReadonlyMap<string, Provider>
+  files: FileStore
+  /** Address of this site as clients see it, without a trailing slash. */
+  publicUrl: string
+  mail: Mailer
+  events: Events
+  limiter: Limiter
+  log: Log
+}
+
+/** Who is asking: an authenticated account, with where the request came from for the statement. */
+export type Actor = {
+  accountId: bigint
+  uuid: string
+  username: string
+  email: string | null
+  role: 'user' | 'admin'
+  sessionId: string
+}
+
+/** Where a request came from. Stored with money; never decides anything. */
+export type Origin = { ip: string | null; device: string | null }

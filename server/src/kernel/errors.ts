@@ -1,0 +1,74 @@
+import type { Credits } from './money.ts'
+
+/** Every way the kernel can say no, with what a reply may tell about it. No HTTP and no language here. */
+export type ErrorDetails = {
+  // Who is asking
+  credentials_missing: Record<never, never>
+  credentials_invalid: Record<never, never>
+  credentials_expired: Record<never, never>
+  account_missing: Record<never, never>
+  account_disabled: Record<never, never>
+  login_failed: Record<never, never>
+  forbidden: Record<never, never>
+  // Opening an account
+  email_domain_refused: { allowed: readonly string[] }
+  email_code_wrong: Record<never, never>
+  email_code_expired: Record<never, never>
+  email_code_used: Record<never, never>
+  email_code_too_soon: { retryAfterSeconds: number }
+  mail_failed: Record<never, never>
+  email_taken: Record<never, never>
+  account_exists: { field: 'username' | 'email' }
+  account_not_found: { account: string }
+  // Asking for something
+  input_invalid: { field: string; problem: InputProblem }
+  insufficient_credits: { required: Credits; available: Credits }
+  credit_limit_exceeded: Record<never, never>
+  idempotency_key_reused: Record<never, never>
+  rate_limited: { retryAfterSeconds: number }
+  model_not_found: { model: string }
+  // Tasks and works
+  task_not_found: { id: string }
+  task_not_cancelable: { id: string }
+  task_not_retryable: { id: string }
+  generation_failed: { id: string; reason: Failure }
+  generation_running: { id: string }
+  work_not_found: { id: string }
+  work_not_owned: { id: string }
+  // The house itself
+  unavailable: Record<never, never>
+}
+
+export type InputProblem =
+  | 'missing'
+  | 'type'
+  | 'too_short'
+  | 'too_long'
+  | 'too_small'
+  | 'too_large'
+  | 'format'
+
+/** Why a task ended without a result. The vendor's own words are for operators only. */
+export type Failure = 'content' | 'rejected' | 'unavailable' | 'deadline' | 'unknown'
+
+export type ErrorCode = keyof ErrorDetails
+
+/** A refusal that a dialect turns into a reply by its `refusals`. */
+export class KernelError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'KernelError'
+  readonly code: Code
+  readonly details: ErrorDetails[Code]
+  constructor(code: Code, details: ErrorDetails[Code]) {
+    super(code)
+    this.code = code
+    this.details = details
+  }
+}
+
+/** Makes the refusal `code`; throw what it returns. */
+export function refusal<Code extends ErrorCode>(
+  code: Code,
+  ...[details]: Record<never, never> extends ErrorDetails[Code] ? [] : [ErrorDetails[Code]]
+): KernelError<Code> {
+  return new KernelError(code, (details ?? {}) as ErrorDetails[Code])
+}

@@ -1,0 +1,73 @@
+import { statement } from '../../db/database.ts'
+import type { Context } from '../context.ts'
+import type { Json } from '../ports/provider.ts'
+import type { ImageInput, TaskKind } from './task.ts'
+
+/** A task as its worker holds it: until the lease ends, and only in this generation. */
+export type Claimed = {
+  id: bigint
+  account_id: bigint
+  kind: TaskKind
+  model_id: bigint
+  input: ImageInput
+  cost: bigint
+  generation: number
+  attempts: number
+  max_attempts: number
+  attempt_id: bigint
+  attempt_at: Date
+  attempt_generation: number
+  operation: Json
+  deadline: Date
+}
+
+const claimTasksStatement = statement(
+  'claim tasks',
+  'select * from claim_tasks_v1($1, $2, make_interval(secs => $3))',
+)
+
+/** Claims up to `take` due tasks for `worker`, each under a lease. Every claim raises the generation. */
+export function claimTasks(
+  context: Context,
+  worker: string,
+  take: number,
+  leaseMs: number,
+): Promise<Claimed[]> {
+  return context.db.rows<Claimed>(claimTasksStatement, [worker, take, leaseMs / 1000])
+}
+
+const extendLeasesStatement = statement(
+  'extend leases',
+  'select extend_leases_v1($1, $2, make_interval(secs => $3)) as id',
+)
+
+/** Extends the leases of the tasks that a worker holds. @returns those it no longer holds: stop working on them. */
+export async function extendLeases(
+  context: Context,
+  held: readonly Claimed[],
+  leaseMs: number,
+): Promise<bigint[]> {
+  if (held.length === 0) return []
+  const rows = await context.db.rows<{ id: bigint }>(extendLeasesStatement, [
+    held.map((task) => task.id),
+    held.map((task) => task.generation),
+    leaseMs / 1000,
+  ])
+  return rows.map((row) => row.id)
+}
+
+const returnTasksStatement = statement(
+  'return tasks',
+  `update task t set due_at = now(), worker = null from unnest($1::bigint[], $2::int[]) as held (id, generation)
+   where t.id = held.id and t.generation = held.generation and t.state = 'running'`,
+)
+
+/** Gives claimed tasks back at once, as a worker does that stops: the next one need not wait for the lease. */
+export async function returnTasks(context: Context, held: readonly Claimed[]): Promise<void> {
+  if (held.length === 0) return
+  await context.db.rows(returnTasksStatement, [
+    held.map((task) => task.id),
+    held.map((task) => task.generation),
+  ])
+  context.events.publish('queue')
+}

@@ -1,0 +1,67 @@
+import { statement } from '../../db/database.ts'
+import type { Actor, Context, Origin } from '../context.ts'
+import { refusal } from '../errors.ts'
+import { credits } from '../money.ts'
+import type { ImageInput, Task } from './task.ts'
+import { readTask } from './task.ts'
+
+const readForRetry = statement(
+  'task for retry',
+  'select m.name as model, t.input from task t join model m on m.id = t.model_id where t.id = $1',
+)
+
+const retryTaskStatement = statement(
+  'retry task',
+  'select outcome, available from retry_task_v1($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10)',
+)
+
+/**
+ * Starts the caller's failed task again, with a new hold at today's price.
+ *
+ * @throws task_not_found, task_not_retryable (it did not fail, or another retry was faster),
+ *   insufficient_credits, model_not_found
+ */
+export async function retryTask(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  handle: string,
+  origin: Origin,
+): Promise<Task> {
+  const task = await readTask(context, actor, handle)
+  const [stored] = await context.db.rows<{ model: string; input: ImageInput }>(readForRetry, [task.id])
+  if (!stored) throw refusal('task_not_found', { id: handle })
+  for (let tries = 0; tries < 5; tries += 1) {
+    const quote = context.catalog.quote(task.kind, stored.model, stored.input.count)
+    const [row] = await context.db.rows<{ outcome: string; available: bigint | null }>(retryTaskStatement, [
+      context.keys.chain,
+      actor.accountId,
+      task.id,
+      quote.subject,
+      quote.version,
+      quote.cost,
+      quote.cost === 0n ? 'free' : null,
+      context.preset.taskMs / 1000,
+      origin.ip,
+      origin.device,
+    ])
+    switch (row?.outcome) {
+      case 'retried':
+        context.events.publish('queue')
+        context.events.publish('task', task.id)
+        return readTask(context, actor, handle)
+      case 'not_retryable':
+        throw refusal('task_not_retryable', { id: handle })
+      case 'insufficient':
+        throw refusal('insufficient_credits', {
+          required: quote.cost,
+          available: credits(row.available ?? 0n),
+        })
+      case 'price_changed':
+        await context.catalog.reload()
+        break
+      default:
+        throw new Error(`retry_task_v1 answered ${row?.outcome}`)
+    }
+  }
+  throw refusal('unavailable')
+}

@@ -1,0 +1,125 @@
+-- Submitting and retrying: one round trip that takes the idempotency key, the hold, the task and its work,
+-- or, when it refuses, nothing at all.
+
+-- Where the next task of an account stands in the queue. Each account's tasks advance one by one in virtual
+-- time and nobody starts behind the point that has been served, so a thousand tasks of one account do not
+-- delay another's first (self-clocked fair queueing).
+create or replace function take_turn_v1(p_account bigint) returns bigint language plpgsql as $$
+declare
+  v_turn bigint;
+  v_served bigint;
+begin
+  select turn into v_served from queue_clock;
+  insert into queue_place as place (account_id, turn) values (p_account, v_served + 1)
+  on conflict (account_id) do update set turn = greatest(place.turn, v_served) + 1
+  returning turn into v_turn;
+  return v_turn;
+end $$;
+
+-- The price must still be the one that was quoted: a cached price never charges a stale amount.
+create or replace function price_is_current_v1(p_subject text, p_version int) returns boolean
+language sql stable as $$
+  select p_version = (select max(version) from price where subject = p_subject)
+$$;
+
+-- outcome: 'submitted', 'repeated' (the key's own task), 'key_conflict', 'insufficient', 'price_changed',
+-- 'account_ended'. `available` is the balance when the outcome is 'insufficient'.
+create or replace function submit_task_v1(
+  p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_price_subject text,
+  p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters jsonb,
+  p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
+  p_body_hash bytea, p_ip text, p_device text,
+  out outcome text, out task_id bigint, out available bigint)
+language plpgsql as $$
+declare
+  v_task bigint;
+  v_hold bigint;
+  v_known idempotency;
+begin
+  if p_idempotency_key is not null then
+    -- Waits here for a concurrent request with the same key, and then sees what it did.
+    insert into idempotency (account_id, scope, key, body_hash)
+    values (p_account, p_idempotency_scope, p_idempotency_key, p_body_hash)
+    on conflict do nothing;
+    if not found then
+      select * into v_known from idempotency i
+      where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+      outcome := case when v_known.body_hash = p_body_hash then 'repeated' else 'key_conflict' end;
+      task_id := v_known.task_id;
+      return;
+    end if;
+  end if;
+
+  if not exists (select from account where id = p_account and state = 'active') then
+    outcome := 'account_ended';
+  elsif not price_is_current_v1(p_price_subject, p_price_version) then
+    outcome := 'price_changed';
+  else
+    v_task := nextval('task_id_seq');
+    v_hold := nextval('hold_id_seq');
+    if p_cost > 0 and post_entry_v1(p_key, p_account, 'hold', p_kind, 'available', 'held', p_cost,
+        'hold:' || v_hold, v_task, null, null, p_ip, p_device) is null then
+      outcome := 'insufficient';
+      select w.available into available from wallet w where w.account_id = p_account;
+    end if;
+  end if;
+  if outcome is not null then
+    -- A refusal is never stored: the same key may try again when the reason is gone.
+    delete from idempotency i
+    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+    return;
+  end if;
+
+  insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
+  values (v_hold, p_account, v_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
+  insert into task (id, handle, account_id, kind, model_id, price_subject, price_version, input, parameters, cost,
+    charged, hold_id, turn, max_attempts, deadline) overriding system value
+  values (v_task, p_handle, p_account, p_kind, p_model, p_price_subject, p_price_version, p_input, p_parameters,
+    p_cost, p_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
+  insert into work (task_id, account_id) values (v_task, p_account);
+  if p_idempotency_key is not null then
+    update idempotency i set task_id = v_task
+    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+  end if;
+  outcome := 'submitted';
+  task_id := v_task;
+end $$;
+
+-- Starts a failed task again with a new hold. outcome: 'retried', 'not_retryable' (not failed, or lost to a
+-- concurrent retry), 'insufficient', 'price_changed'.
+create or replace function retry_task_v1(
+  p_key bytea, p_account bigint, p_task bigint, p_price_subject text, p_price_version int, p_cost bigint,
+  p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
+  out outcome text, out available bigint)
+language plpgsql as $$
+declare
+  v_hold bigint := nextval('hold_id_seq');
+  v_kind text;
+begin
+  if not price_is_current_v1(p_price_subject, p_price_version) then
+    outcome := 'price_changed';
+    return;
+  end if;
+  -- The row lock decides between two retries; the guarded update below is made by one of them.
+  select kind into v_kind from task where id = p_task and account_id = p_account and state = 'failed' for update;
+  if not found then
+    outcome := 'not_retryable';
+    return;
+  end if;
+  if p_cost > 0 and post_entry_v1(p_key, p_account, 'hold', v_kind, 'available', 'held', p_cost,
+      'hold:' || v_hold, p_task, null, null, p_ip, p_device) is null then
+    outcome := 'insufficient';
+    select w.available into available from wallet w where w.account_id = p_account;
+    return;
+  end if;
+  insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
+  values (v_hold, p_account, p_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
+  update task set state = 'queued', hold_id = v_hold, cost = p_cost, charged = p_cost,
+    price_subject = p_price_subject, price_version = p_price_version, turn = take_turn_v1(p_account),
+    due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
+    attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, failure = null,
+    deadline = now() + p_time_allowed, updated_at = now(), finished_at = null
+  where id = p_task;
+  update work set state = 'pending' where task_id = p_task;
+  outcome := 'retried';
+end $$;

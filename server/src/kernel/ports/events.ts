@@ -1,0 +1,18 @@
+/**
+ * What processes tell each other: topics with ids, never contents. An event may be lost; whoever waits for one
+ * subscribes first and then reads the row.
+ *
+ * - `task <id>`: the task changed; - `work`: tasks became due; - `account <id>`: its access changed;
+ * - `catalog`: models, prices or settings changed.
+ */
+export type Topic = 'task' | 'queue' | 'account' | 'catalog'
+
+export type Events = {
+  /** Tells everybody, this process at once and the others within milliseconds. Call after the commit. */
+  publish: (topic: Topic, id?: bigint) => void
+  /**
+   * Calls `listener` for each event of the topic, and of `id` when one is given; and with no id after a time
+   * in which events may have been missed. Returns how to stop.
+   */
+  subscribe: (topic: Topic, id: bigint | null, listener: (id: bigint | null) => void) => () => void
+}

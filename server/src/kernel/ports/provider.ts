@@ -1,0 +1,88 @@
+/**
+ * The contract of everything that makes pictures, clips or text: vendors and the built-in renderer alike.
+ *
+ * A provider is a plain object. It never sees credits, accounts or the database; it is given a job, and
+ * either finishes it or hands back an opaque operation that a task row can store and any worker can resume.
+ */
+
+/** Anything that survives `JSON.parse(JSON.stringify(value))`: what a task row stores of a vendor's job. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+export type ProviderKind = 'image' | 'image_edit'
+
+/** What a picture is made from. Sizes are pixels; `seed` is 1…2147483647; `guidance` is about 1…20. */
+export type ImageJob = {
+  kind: 'image' | 'image_edit'
+  /** The vendor's own model id. */
+  model: string
+  prompt: string
+  negativePrompt?: string
+  width: number
+  height: number
+  /** How many pictures, at least 1. */
+  count: number
+  seed: number
+  guidance: number
+  watermark: boolean
+  /** Picture-to-picture: the source's bytes (already checked and re-encoded) and how far to leave it, 0…1. */
+  source?: { bytes: Uint8Array; mediaType: string }
+  strength?: number
+}
+
+export type ProviderJob = ImageJob
+
+/** A finished file, still in the provider's hands: its bytes, or where they can be fetched for a while. */
+export type Output =
+  | { bytes: Uint8Array; mediaType: string; width: number; height: number }
+  | { url: string; mediaType: string }
+
+export type Step =
+  | { state: 'pending'; operation: Json; checkAfterMs: number; progress?: number }
+  | { state: 'done'; outputs: Output[] }
+
+export type CallOptions = {
+  /** Aborted when the task is canceled, its deadline passes or the lease is lost. */
+  signal: AbortSignal
+  /** Reports progress in percent, 0…99; may be called often. */
+  progress: (percent: number) => void
+}
+
+export type Provider = {
+  name: string
+  kinds: readonly ProviderKind[]
+  /** True when starting the same job twice costs nobody anything (a local renderer). */
+  repeatable: boolean
+  /** How many jobs of this provider one process runs at a time. */
+  concurrency: number
+  /** Starts a job. Throws `ProviderError`. */
+  start: (job: ProviderJob, options: CallOptions) => Promise<Step>
+  /** Asks after a job that `start` left pending. Throws `ProviderError`. */
+  check?: (operation: Json, options: CallOptions) => Promise<Step>
+  /** Tells the vendor that nobody waits any more. Best effort. */
+  cancel?: (operation: Json) => Promise<void>
+}
+
+/**
+ * Why a provider said no, in the words that decide what happens next:
+ * - `rejected`: the input is at fault; never retried.
+ * - `content`: refused by moderation; never retried.
+ * - `throttled`: not done, come back after `retryAfterMs`.
+ * - `unavailable`: known not to have been done (connect refused, a 5xx documented as safe); may be retried.
+ * - `ambiguous`: it may have been done (a timeout after sending); never resubmitted blindly.
+ */
+export type ProviderErrorKind = 'rejected' | 'content' | 'throttled' | 'unavailable' | 'ambiguous'
+
+export class ProviderError extends Error {
+  readonly kind: ProviderErrorKind
+  readonly retryAfterMs: number | undefined
+  constructor(
+    kind: ProviderErrorKind,
+    message: string,
+    options: { retryAfterMs?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.name = 'ProviderError'
+    this.kind = kind
+    this.retryAfterMs = options.retryAfterMs
+  }
+}

@@ -1,0 +1,38 @@
+import type { TaskKind } from './generation/task.ts'
+import type { Credits } from './money.ts'
+
+export type Limit = { points: number; perSeconds: number }
+
+/** What a dialect's document fixes about its product. An operator's settings and prices override it. */
+export type Preset = {
+  /** What a new account gets. */
+  signUpBonus: Credits
+  /** Reason shown on the statement for it. */
+  signUpBonusReason: string
+  /** How long a session lasts. */
+  sessionMs: number
+  /** Domains an address must have to register; empty for any. */
+  emailDomains: readonly string[]
+  /** The mail that carries a code. */
+  codeMail: (
+    code: string,
+    minutes: number,
+    purpose: CodePurpose,
+  ) => { subject: string; text: string; html: string }
+  /** Models that exist from the start, served by the built-in provider. */
+  models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
+  /** Price of one output, by kind. */
+  prices: Readonly<Record<TaskKind, Credits>>
+  /** Time a task may take from submission to its end before it is given up and paid back. */
+  taskMs: number
+  /** Largest picture an edge asks for, in pixels a side. */
+  maxSide: number
+  limits: Readonly<Record<RateClass, Limit>>
+  /** The id that clients see for a new task. */
+  taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
+}
+
+export type CodePurpose = 'register' | 'login' | 'reset_password'
+
+/** What a route costs the system; each class is limited for itself, by account or, before login, by address. */
+export type RateClass = 'auth' | 'generate' | 'read' | 'write'

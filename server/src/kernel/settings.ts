@@ -1,0 +1,80 @@
+import { refusal } from './errors.ts'
+import { parseCredits, toText } from './money.ts'
+import type { Limit, Preset, RateClass } from './preset.ts'
+
+/** One setting that an operator may override: how it is shown, read and put in force. */
+type Setting = { show: (preset: Preset) => unknown; apply: (preset: Preset, value: unknown) => Preset | null }
+
+const isLimit = (value: unknown): value is Limit =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['points', 'perSeconds'].every((name) => {
+    const number = (value as Record<string, unknown>)[name]
+    return Number.isSafeInteger(number) && Number(number) >= 1 && Number(number) <= 1_000_000_000
+  })
+
+const limitSetting = (rate: RateClass): Setting => ({
+  show: (preset) => preset.limits[rate],
+  apply: (preset, value) =>
+    isLimit(value)
+      ? {
+          ...preset,
+          limits: { ...preset.limits, [rate]: { points: value.points, perSeconds: value.perSeconds } },
+        }
+      : null,
+})
+
+const seconds = (pick: 'taskMs' | 'sessionMs', least: number, most: number): Setting => ({
+  show: (preset) => preset[pick] / 1000,
+  apply: (preset, value) =>
+    Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most
+      ? { ...preset, [pick]: Number(value) * 1000 }
+      : null,
+})
+
+/** Every setting by its name. A missing one is not a setting. */
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  sign_up_bonus: {
+    show: (preset) => Number(toText(preset.signUpBonus)),
+    apply: (preset, value) => {
+      const bonus = typeof value === 'number' || typeof value === 'string' ? parseCredits(value) : null
+      return bonus !== null && bonus >= 0n ? { ...preset, signUpBonus: bonus } : null
+    },
+  },
+  email_domains: {
+    show: (preset) => preset.emailDomains,
+    apply: (preset, value) =>
+      Array.isArray(value) &&
+      value.every((one) => typeof one === 'string' && /^[a-z0-9.-]+\.[a-z]+$/.test(one))
+        ? { ...preset, emailDomains: value }
+        : null,
+  },
+  session_seconds: seconds('sessionMs', 60, 365 * 86_400),
+  task_seconds: seconds('taskMs', 5, 7 * 86_400),
+  limit_auth: limitSetting('auth'),
+  limit_generate: limitSetting('generate'),
+  limit_read: limitSetting('read'),
+  limit_write: limitSetting('write'),
+}
+
+/** Names of all settings with their values in force, for `atelier admin settings`. */
+export function showSettings(preset: Preset): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(SETTINGS).map(([name, setting]) => [name, setting.show(preset)]))
+}
+
+/** Checks a setting's name and value. @throws input_invalid naming the setting */
+export function parseSetting(name: string, value: unknown): void {
+  const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined
+  if (!setting) throw refusal('input_invalid', { field: name, problem: 'missing' })
+  // Only whether the value fits is asked, so any preset will do.
+  if (setting.apply({ limits: {} } as Preset, value) === null)
+    throw refusal('input_invalid', { field: name, problem: 'format' })
+}
+
+/** The preset with an operator's overrides. A row this version cannot read is passed over, never half applied. */
+export function applySettings(preset: Preset, rows: readonly { name: string; value: unknown }[]): Preset {
+  return rows.reduce((effective, { name, value }) => {
+    const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined
+    return (value !== null && setting?.apply(effective, value)) || effective
+  }, preset)
+}

@@ -1,0 +1,173 @@
+/** The last hand on a picture: what a style does to finished pixels, for drawings and for photographs alike. */
+import { paintOver } from './brush.ts'
+import type { Palette } from './palette.ts'
+import { createNoise, type Random } from './random.ts'
+import { blendRasters, channels, grey, open, over, type Raster, settle, tiled, wash } from './raster.ts'
+import { type Point, path, smooth } from './svg.ts'
+import { textures } from './texture.ts'
+import type { StyleName } from './vocabulary.ts'
+
+export type Finish = (raster: Raster, palette: Palette, random: Random) => Promise<Raster>
+
+const short = (raster: Raster): number => Math.min(raster.width, raster.height)
+
+/** The edges of shapes as dark lines on white; `width` is in pixels. */
+const edges = async (raster: Raster, width: number, gain: number): Promise<Raster> => {
+  const base = await settle(grey(open(raster)))
+  const soft = await settle(open(base).blur(Math.max(0.5, width)))
+  const difference = await settle(open(base).composite([over(soft, 'difference')]))
+  return settle(open(difference).linear(gain, -10).negate())
+}
+
+const watercolor: Finish = async (raster, palette, random) => {
+  const { paper, canvas } = await textures()
+  const unit = short(raster) / 1000
+  const soft = await settle(
+    open(raster)
+      .median(unit > 1.4 ? 5 : 3)
+      .modulate({ saturation: 0.92, brightness: 1.06 }),
+  )
+  const bleed = await settle(open(soft).blur(Math.max(0.8, 7 * unit)))
+  const wet = await blendRasters(soft, bleed, 0.42)
+  const rims = await settle(open(await edges(soft, Math.max(0.8, 3.4 * unit), 1.5)).linear(0.55, 116))
+  const painted = await settle(
+    open(wet).composite([over(rims, 'multiply'), tiled(canvas, 'soft-light'), tiled(paper, 'soft-light')]),
+  )
+  return frame(painted, palette, random)
+}
+
+/** Leaves the uneven white margin of a painted sheet. */
+const frame = (raster: Raster, palette: Palette, random: Random): Promise<Raster> => {
+  const { width, height } = raster
+  const m = short(raster) * 0.036
+  const noise = createNoise(random, 3)
+  const points: Point[] = []
+  const steps = 30
+  const edge = (i: number, side: number): number => m * (1 + 0.55 * noise(i * 0.55 + side * 41))
+  for (let i = 1; i < steps; i += 1) points.push([(width * i) / steps, edge(i, 0)])
+  for (let i = 1; i < steps; i += 1) points.push([width - edge(i, 1), (height * i) / steps])
+  for (let i = steps - 1; i > 0; i -= 1) points.push([(width * i) / steps, height - edge(i, 2)])
+  for (let i = steps - 1; i > 0; i -= 1) points.push([edge(i, 3), (height * i) / steps])
+  const hole = smooth(points, true)
+  const rim =
+    path(hole, { stroke: palette.ink, width: m * 0.14, alpha: 0.13 }) +
+    path(hole, { stroke: palette.paper, width: m * 0.5, alpha: 0.35 })
+  const body =
+    rim + path(`M0 0H${width}V${height}H0z${hole}`, { fill: palette.paper, extra: 'fill-rule="evenodd"' })
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`
+  return settle(open(raster).composite([{ input: Buffer.from(svg), limitInputPixels: false }]))
+}
+
+const ink: Finish = async (raster) => {
+  const { paper, canvas } = await textures()
+  const unit = short(raster) / 1000
+  const muted = await settle(open(raster).modulate({ saturation: 0.72 }))
+  const bleed = await settle(open(muted).blur(Math.max(0.8, 6 * unit)))
+  const lines = await settle(open(await edges(raster, Math.max(0.8, 2.6 * unit), 1.9)).linear(0.8, 50))
+  const wet = await blendRasters(muted, bleed, 0.35)
+  return settle(
+    open(wet).composite([
+      over(lines, 'multiply'),
+      wash(raster, '#f3ead6', 0.22, 'multiply'),
+      tiled(canvas, 'soft-light'),
+      tiled(paper, 'soft-light'),
+    ]),
+  )
+}
+
+const oil: Finish = async (raster, _palette, random) => {
+  const { canvas } = await textures()
+  const rich = await settle(open(raster).modulate({ saturation: 1.14 }))
+  const painted = await paintOver(rich, random)
+  return settle(open(painted).composite([tiled(canvas, 'soft-light')]))
+}
+
+/** A pencil drawing: dark lines on paper, with a breath of the colours left. */
+const line: Finish = async (raster, palette) => {
+  const { paper } = await textures()
+  const unit = short(raster) / 1000
+  const lines = await edges(raster, Math.max(0.7, 2.2 * unit), 5.4)
+  const { r, g, b } = channels(palette.ink === '#141a33' ? '#2c3050' : palette.ink)
+  const drawn = await settle(
+    open(lines).linear([(248 - r) / 255, (243 - g) / 255, (232 - b) / 255], [r, g, b]),
+  )
+  const tint = await settle(
+    open(raster)
+      .blur(Math.max(0.6, 3 * unit))
+      .modulate({ saturation: 0.8 })
+      .linear(0.26, 184),
+  )
+  return settle(open(drawn).composite([over(tint, 'multiply'), tiled(paper, 'soft-light')]))
+}
+
+const pixel: Finish = async (raster) => {
+  const side = Math.max(20, Math.min(112, Math.round(short(raster) / 5)))
+  const scale = side / short(raster)
+  const [w, h] = [
+    Math.max(8, Math.round(raster.width * scale)),
+    Math.max(8, Math.round(raster.height * scale)),
+  ]
+  const tiny = await open(raster)
+    .resize(w, h, { fit: 'fill', kernel: 'lanczos3' })
+    .modulate({ saturation: 1.18 })
+    .sharpen({ sigma: 0.7 })
+    .png({ palette: true, colours: 40, dither: 0.25 })
+    .toBuffer()
+  const { default: sharp } = await import('sharp')
+  return settle(sharp(tiny).resize(raster.width, raster.height, { fit: 'fill', kernel: 'nearest' }))
+}
+
+const retro: Finish = async (raster) => {
+  const { strongGrain, paper } = await textures()
+  const faded = await settle(
+    open(raster).modulate({ saturation: 0.95 }).linear([0.93, 0.91, 0.84], [20, 16, 20]),
+  )
+  return settle(
+    open(faded).composite([
+      wash(raster, '#f4d4a0', 0.14, 'multiply'),
+      tiled(strongGrain, 'over'),
+      tiled(paper, 'soft-light'),
+    ]),
+  )
+}
+
+const neon: Finish = async (raster) => {
+  const { fineGrain } = await textures()
+  const unit = short(raster) / 1000
+  const bright = await settle(
+    open(raster)
+      .linear(1.5, -120)
+      .blur(Math.max(0.8, 14 * unit)),
+  )
+  return settle(open(raster).composite([over(bright, 'screen'), tiled(fineGrain, 'over')]))
+}
+
+const cut: Finish = async (raster) => {
+  const { paper, fineGrain } = await textures()
+  return settle(open(raster).composite([tiled(paper, 'soft-light'), tiled(fineGrain, 'over')]))
+}
+
+const plain: Finish = async (raster) => raster
+
+const storybook: Finish = async (raster) => {
+  const { fineGrain } = await textures()
+  return settle(
+    open(raster)
+      .modulate({ saturation: 1.09 })
+      .composite([tiled(fineGrain, 'over')]),
+  )
+}
+
+export const finishes: Record<StyleName, Finish> = {
+  storybook,
+  watercolor,
+  ink,
+  oil,
+  line,
+  pixel,
+  retro,
+  cyberpunk: neon,
+  papercut: cut,
+  flat: plain,
+  minimal: storybook,
+}

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import type { Connection } from './db/database.ts'
+import { openDatabase, statement } from './db/database.ts'
+import { migrate } from './db/migrate.ts'
+import { openPostgresEvents } from './events/postgres-events.ts'
+import { openDiskStore } from './files/disk-store.ts'
+import type { Dialect } from './http/dialect.ts'
+import { SQL_SOURCES } from './installation.ts'
+import { createSessionCache } from './kernel/accounts/authenticate.ts'
+import { createAccount } from './kernel/accounts/register.ts'
+import { applyPreset } from './kernel/catalog/apply-preset.ts'
+import { openCatalog } from './kernel/catalog/catalog.ts'
+import type { Context, Log } from './kernel/context.ts'
+import { KernelError } from './kernel/errors.ts'
+import type { Ids } from './kernel/ids.ts'
+import { createIds } from './kernel/ids.ts'
+import { deriveKeys } from './kernel/keys.ts'
+import type { Provider } from './kernel/ports/provider.ts'
+import { createMemoryLimiter } from './limits/memory-limiter.ts'
+import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
+
+export type SiteOptions = {
+  dialect: Dialect
+  connection: Connection
+  connections: number
+  dataDir: string
+  publicUrl: string
+  secretKey: string
+  mail: Pick<Config, 'smtpUrl' | 'mailFrom'>
+  providers: readonly Provider[]
+  log: Log
+  clock?: Context['clock']
+  ids?: Ids
+}
+
+export type Site = { context: Context; close: () => Promise<void> }
+
+const presetLock = statement('preset lock', 'select pg_advisory_xact_lock(7143803)')
+
+/** Opens one site's database, brings it up to date and builds its context. Serves and works on nothing yet. */
+export async function createSite(options: SiteOptions): Promise<Site> {
+  const { dialect, connection, log } = options
+  const clock = options.clock ?? { now: () => new Date() }
+  const ids = options.ids ?? createIds()
+  const applied = await migrate(connection, SQL_SOURCES)
+  if (applied.length > 0) log.info({ site: dialect.name, applied }, 'migrated')
+
+  const onError = (error: unknown): void =>
+    log.warn({ site: dialect.name, error }, 'the database connection failed')
+  const name = `atelier ${dialect.name}`
+  const db = openDatabase(connection, { max: options.connections, name, onError })
+  await db.transaction(async (within) => {
+    await within.rows(presetLock, [])
+    await applyPreset(within, dialect.preset)
+  })
+  const events = await openPostgresEvents(connection, { name, tag: ids.token(12), onError })
+  const catalog = await openCatalog(db, events, dialect.preset, onError)
+  const { smtpUrl, mailFrom } = options.mail
+  const mail = smtpUrl
+    ? createSmtpMailer(smtpUrl, mailFrom)
+    : createOutboxMailer(join(options.dataDir, 'outbox', dialect.name), mailFrom, clock.now)
+
+  const context: Context = {
+    site: dialect.name,
+    db,
+    clock,
+    ids,
+    keys: deriveKeys(options.secretKey, dialect.name),
+    get preset() {
+      return catalog.preset()
+    },
+    catalog,
+    sessions: createSessionCache(events),
+    providers: new Map(options.providers.map((provider) => [provider.name, provider])),
+    files: await openDiskStore(join(options.dataDir, 'files', dialect.name)),
+    publicUrl: options.publicUrl,
+    mail,
+    events,
+    limiter: createMemoryLimiter(),
+    log,
+  }
+  return {
+    context,
+    close: async () => {
+      catalog.close()
+      mail.close()
+      await events.close()
+      await db.close()
+    },
+  }
+}
+
+const anyAdministrator = statement('any administrator', `select from account where role = 'admin' limit 1`)
+
+/** Opens the first administrator's account where a site has none. @returns true when it was opened now. */
+export async function ensureAdministrator(
+  context: Context,
+  admin: { username: string; email: string },
+  readPassword: () => Promise<string>,
+): Promise<boolean> {
+  if ((await context.db.rows(anyAdministrator, [])).length > 0) return false
+  try {
+    await createAccount(context, { ...admin, password: await readPassword(), role: 'admin' })
+    return true
+  } catch (error) {
+    // Another process of the same site was faster.
+    if (error instanceof KernelError && error.code === 'account_exists') return false
+    throw error
+  }
+}

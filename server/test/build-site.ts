@@ -1,0 +1,94 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { waliassets } from '../src/dialects/waliassets/dialect.ts'
+import { buildApp } from '../src/http/app.ts'
+import type { Dialect } from '../src/http/dialect.ts'
+import { createMetrics } from '../src/http/metrics.ts'
+import type { TaskWorker } from '../src/jobs/task-worker.ts'
+import { startTaskWorker } from '../src/jobs/task-worker.ts'
+import type { Context } from '../src/kernel/context.ts'
+import type { Provider } from '../src/kernel/ports/provider.ts'
+import type { Preset } from '../src/kernel/preset.ts'
+import { createSite } from '../src/site.ts'
+import { createTestDatabase } from './test-database.ts'
+
+export type TestSite = {
+  context: Context
+  app: FastifyInstance
+  dataDir: string
+  database: string
+  /** A second context on the same data, as another process would have. */
+  another: () => Promise<Context>
+  startWorker: (options?: { concurrency?: number; leaseMs?: number }) => TaskWorker
+  /** The texts of the mails that were written, oldest first. */
+  mails: () => Promise<string[]>
+  close: () => Promise<void>
+}
+
+/** A whole site on a database and data folder of its own; nothing works on its queue until a worker is started. */
+export async function buildSite(
+  options: {
+    providers?: readonly Provider[]
+    preset?: Partial<Preset>
+    dialect?: Dialect
+    now?: () => Date
+  } = {},
+): Promise<TestSite> {
+  const connection = await createTestDatabase()
+  const dataDir = await mkdtemp(join(tmpdir(), 'atelier-site-'))
+  const base = options.dialect ?? waliassets
+  const dialect = { ...base, preset: { ...base.preset, ...options.preset } }
+  const log = pino({ level: process.env.TEST_LOG ?? 'silent' })
+  const open = () =>
+    createSite({
+      dialect,
+      connection,
+      connections: 10,
+      dataDir,
+      publicUrl: 'http://localhost:3334',
+      secretKey: 'a test secret of more than thirty-two bytes',
+      mail: { smtpUrl: null, mailFrom: 'Atelier <no-reply@example.com>' },
+      providers: options.providers ?? [],
+      log,
+      ...(options.now && { clock: { now: options.now } }),
+    })
+  const first = await open()
+  const contexts = [first]
+  const workers: TaskWorker[] = []
+  const app = await buildApp(first.context, dialect, {
+    logger: log,
+    metrics: createMetrics(first.context, () => 0),
+    trustProxy: [],
+  })
+  return {
+    context: first.context,
+    app,
+    dataDir,
+    database: connection.database,
+    another: async () => {
+      const site = await open()
+      contexts.push(site)
+      return site.context
+    },
+    startWorker: ({ concurrency = 8, leaseMs } = {}) => {
+      const worker = startTaskWorker(first.context, { concurrency, ...(leaseMs && { leaseMs }) })
+      workers.push(worker)
+      return worker
+    },
+    mails: async () => {
+      const dir = join(dataDir, 'outbox', dialect.name)
+      const names = (await readdir(dir).catch(() => [])).filter((name) => name.endsWith('.eml')).sort()
+      return Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))
+    },
+    close: async () => {
+      await Promise.all(workers.map((worker) => worker.stop(2_000)))
+      await app.close()
+      await Promise.all(contexts.map((site) => site.close()))
+      await connection.drop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
