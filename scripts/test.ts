@@ -10,7 +10,7 @@ const child = spawn(
   [
     '--test',
     '--test-global-setup=server/test/global-setup.ts',
-    '--test-timeout=600000',
+    '--test-timeout=120000',
     ...given,
     ...(hasFile ? [] : ['server/src/**/*.test.ts', 'server/test/**/*.test.ts', 'scripts/**/*.test.ts']),
   ],

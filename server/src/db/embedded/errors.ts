@@ -37,6 +37,9 @@ export function explainAccess(error: unknown, path: string): ClusterError {
   if (error instanceof ClusterError) return error
   const errno = errnoOf(error)
   if (errno === 'ENOSPC' || errno === 'EDQUOT') return diskFull(path)
+  const isRoot = process.getuid?.() === 0
+  if (isRoot && errno === 'EPERM' && error instanceof Error && /chown|spawn/.test(error.message))
+    return powerlessRoot()
   const reasons: Record<string, string> = {
     EROFS: 'it is on a read-only file system',
     EACCES: 'this user may not read and write it',
@@ -100,6 +103,14 @@ export function explainOutput(program: 'initdb' | 'postgres', output: string, da
   return new ClusterError(
     'start_failed',
     `${program === 'initdb' ? 'The database could not be created' : 'PostgreSQL did not start'} in ${dataDir} (${lastComplaint(output)}): the file postgres.log there may say more.`,
+  )
+}
+
+/** Root in a container that dropped its capabilities can neither run PostgreSQL itself nor hand it over. */
+function powerlessRoot(): ClusterError {
+  return new ClusterError(
+    'no_service_user',
+    `PostgreSQL refuses to run as root and this root may not switch to another user (its container has dropped that capability): start Atelier as an ordinary user, ${elsewhere}.`,
   )
 }
 

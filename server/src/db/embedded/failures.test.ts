@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ClusterError, type ClusterErrorCode, openCluster } from './cluster.ts'
 import { explainOutput } from './errors.ts'
-import { ask, beforeRemoval, isRoot, makeCreatedDataDir, makeDataDir, serverPid } from './test-support.ts'
+import {
+  ask,
+  beforeRemoval,
+  eventually,
+  isRoot,
+  makeCreatedDataDir,
+  makeDataDir,
+  serverPid,
+} from './test-support.ts'
 
 const quiet = () => {}
 
@@ -97,6 +105,24 @@ test('a full disk and a read-only one', { skip: !canMount }, async (t) => {
   const again = await openCluster({ dataDir, role: 'own', log: quiet, durable: false })
   beforeRemoval(dataDir, again.stop)
   await again.stop()
+})
+
+test('a data folder that vanishes under a running Atelier is not created anew', async (t) => {
+  const dataDir = await makeCreatedDataDir(t)
+  const events: string[] = []
+  const log = (event: string) => events.push(event)
+  const cluster = await openCluster({ dataDir, role: 'own', log, durable: false })
+  beforeRemoval(dataDir, cluster.stop)
+  const pid = await serverPid(dataDir)
+  rmSync(join(dataDir, 'postgres'), { recursive: true })
+  if (pid !== undefined) process.kill(pid, 'SIGKILL')
+  await eventually(
+    () => events.filter((event) => event === 'postgres_restart_failed').length > 1 || undefined,
+  )
+  assert.equal(existsSync(join(dataDir, 'postgres')), false)
+  const start = performance.now()
+  await cluster.stop()
+  assert.ok(performance.now() - start < 1_000)
 })
 
 test('complaints of the server become sentences', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Binaries } from './binaries.ts'
-import { accessTo, serverEnvironment, spawnFailure } from './data-folder.ts'
+import { accessTo, serverEnvironment } from './data-folder.ts'
 import { ClusterError, diskFull, explainOutput } from './errors.ts'
 import type { ServiceUser } from './service-user.ts'
 
@@ -158,7 +158,7 @@ export async function startPostmaster(options: {
     pid = child.pid
     child.unref()
     child.on('error', (error) => {
-      ended = spawnFailure(error)
+      ended = `error: cannot execute ${error.message}`
     })
     child.on('exit', (code, signalName) => {
       ended = `error: it ended with ${signalName ?? `code ${code}`}`

@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { openCluster } from './cluster.ts'
-import { findPostmaster, type Login, stopPostmaster } from './postmaster.ts'
+import { endLeftovers, findPostmaster, type Login, stopPostmaster } from './postmaster.ts'
 
 export const isRoot = process.getuid?.() === 0
 export const nobody = { uid: 65_534, gid: 65_534 }
@@ -40,6 +40,7 @@ export async function makeDataDir(
     const socketFolder = await readFile(join(dataDir, 'run/socket-folder'), 'utf8').catch(() => '')
     const left = await findPostmaster(join(dataDir, 'postgres'))
     if (left !== undefined) await stopPostmaster(left.pid, join(dataDir, 'postgres'), () => {})
+    await endLeftovers(join(dataDir, 'postgres'), () => {}, new AbortController().signal)
     if (socketFolder !== '') rmSync(socketFolder, { recursive: true, force: true })
     rmSync(parent, { recursive: true, force: true })
   })

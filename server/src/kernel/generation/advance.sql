@@ -113,7 +113,7 @@ begin
   update task set state = p_state, worker = null, charged = p_charge, failure = p_failure,
     progress = case when p_state = 'succeeded' then 100 else progress end,
     updated_at = now(), finished_at = now()
-  where id = p_task and generation = p_generation and state in ('running', 'unknown')
+  where id = p_task and generation = p_generation and state = 'running'
   returning * into v_task;
   if not found then
     return false;

@@ -1,19 +1,19 @@
 /** Paints a picture again with brush strokes that follow its shapes: for oil and impressionist styles. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Random } from './random.ts'
-import { createNoise } from './random.ts'
+import { createNoise, type Random } from './random.ts'
 import { grey, open, over, type Raster, settle } from './raster.ts'
 import { n } from './svg.ts'
 
 /** Strokes read their colours from a copy this wide or high, in pixels. */
-const sampleSide = 150
+const sampleSide = 200
 
 type Coat = { size: number; count: number; alpha: number; detail: number }
 
 const coats: readonly Coat[] = [
   { size: 40, count: 900, alpha: 0.95, detail: 0 },
-  { size: 20, count: 1500, alpha: 0.9, detail: 6 },
-  { size: 9, count: 2300, alpha: 0.92, detail: 16 },
+  { size: 20, count: 1300, alpha: 0.9, detail: 6 },
+  { size: 9, count: 1900, alpha: 0.92, detail: 16 },
+  { size: 4.6, count: 2600, alpha: 0.95, detail: 34 },
 ]
 
 const two = (value: number): string =>

@@ -1,4 +1,5 @@
 /** The last hand on a picture: what a style does to finished pixels, for drawings and for photographs alike. */
+import sharp from 'sharp'
 import { paintOver } from './brush.ts'
 import type { Palette } from './palette.ts'
 import { createNoise, type Random } from './random.ts'
@@ -12,26 +13,43 @@ export type Finish = (raster: Raster, palette: Palette, random: Random) => Promi
 const short = (raster: Raster): number => Math.min(raster.width, raster.height)
 
 /** The edges of shapes as dark lines on white; `width` is in pixels. */
-const edges = async (raster: Raster, width: number, gain: number): Promise<Raster> => {
-  const base = await settle(grey(open(raster)))
+export const edges = async (raster: Raster, width: number, gain: number): Promise<Raster> => {
+  const base = await settle(grey(open(raster)).normalise())
   const soft = await settle(open(base).blur(Math.max(0.5, width)))
   const difference = await settle(open(base).composite([over(soft, 'difference')]))
   return settle(open(difference).linear(gain, -10).negate())
 }
 
+/** Slow uneven clouds of tone, as pigment dries in puddles: a few dozen random values, enlarged smoothly. */
+const puddles = (raster: Raster, random: Random, depth: number): Promise<Raster> => {
+  const [width, height] = raster.width > raster.height ? [13, 9] : [9, 13]
+  const data = Buffer.alloc(width * height * 3)
+  for (let i = 0; i < data.length; i += 3) {
+    const tone = random.between(-1, 1) * depth
+    for (let channel = 0; channel < 3; channel += 1) {
+      data[i + channel] = Math.round(128 + tone + random.between(-0.2, 0.2) * depth)
+    }
+  }
+  const size = { fit: 'fill', kernel: 'cubic' } as const
+  return settle(open({ data, width, height }).resize(raster.width, raster.height, size))
+}
+
 const watercolor: Finish = async (raster, palette, random) => {
   const { paper, canvas } = await textures()
   const unit = short(raster) / 1000
-  const soft = await settle(
-    open(raster)
-      .median(unit > 1.4 ? 5 : 3)
-      .modulate({ saturation: 0.92, brightness: 1.06 }),
-  )
+  // A median melts small shapes together as water does, but above about 1600 pixels it would take seconds.
+  const calm = unit > 1.6 ? open(raster).blur(1.2 * unit) : open(raster).median(3)
+  const soft = await settle(calm.modulate({ saturation: 0.92, brightness: 1.06 }))
   const bleed = await settle(open(soft).blur(Math.max(0.8, 7 * unit)))
   const wet = await blendRasters(soft, bleed, 0.42)
-  const rims = await settle(open(await edges(soft, Math.max(0.8, 3.4 * unit), 1.5)).linear(0.55, 116))
+  const rims = await settle(open(await edges(soft, Math.max(0.8, 3.4 * unit), 2)).linear(0.62, 98))
   const painted = await settle(
-    open(wet).composite([over(rims, 'multiply'), tiled(canvas, 'soft-light'), tiled(paper, 'soft-light')]),
+    open(wet).composite([
+      over(await puddles(raster, random, 50), 'soft-light'),
+      over(rims, 'multiply'),
+      tiled(raster, canvas, 'soft-light'),
+      tiled(raster, paper, 'soft-light'),
+    ]),
   )
   return frame(painted, palette, random)
 }
@@ -63,14 +81,14 @@ const ink: Finish = async (raster) => {
   const unit = short(raster) / 1000
   const muted = await settle(open(raster).modulate({ saturation: 0.72 }))
   const bleed = await settle(open(muted).blur(Math.max(0.8, 6 * unit)))
-  const lines = await settle(open(await edges(raster, Math.max(0.8, 2.6 * unit), 1.9)).linear(0.8, 50))
+  const lines = await settle(open(await edges(raster, Math.max(0.8, 2.6 * unit), 3.2)).linear(0.86, 36))
   const wet = await blendRasters(muted, bleed, 0.35)
   return settle(
     open(wet).composite([
       over(lines, 'multiply'),
       wash(raster, '#f3ead6', 0.22, 'multiply'),
-      tiled(canvas, 'soft-light'),
-      tiled(paper, 'soft-light'),
+      tiled(raster, canvas, 'soft-light'),
+      tiled(raster, paper, 'soft-light'),
     ]),
   )
 }
@@ -78,15 +96,16 @@ const ink: Finish = async (raster) => {
 const oil: Finish = async (raster, _palette, random) => {
   const { canvas } = await textures()
   const rich = await settle(open(raster).modulate({ saturation: 1.14 }))
-  const painted = await paintOver(rich, random)
-  return settle(open(painted).composite([tiled(canvas, 'soft-light')]))
+  // A third of the picture below shows through, so that eyes and windows stay readable.
+  const painted = await blendRasters(await paintOver(rich, random), rich, 0.34)
+  return settle(open(painted).composite([tiled(raster, canvas, 'soft-light')]))
 }
 
 /** A pencil drawing: dark lines on paper, with a breath of the colours left. */
 const line: Finish = async (raster, palette) => {
   const { paper } = await textures()
   const unit = short(raster) / 1000
-  const lines = await edges(raster, Math.max(0.7, 2.2 * unit), 5.4)
+  const lines = await edges(raster, Math.max(1.1, 2.2 * unit), 7)
   const { r, g, b } = channels(palette.ink === '#141a33' ? '#2c3050' : palette.ink)
   const drawn = await settle(
     open(lines).linear([(248 - r) / 255, (243 - g) / 255, (232 - b) / 255], [r, g, b]),
@@ -94,10 +113,10 @@ const line: Finish = async (raster, palette) => {
   const tint = await settle(
     open(raster)
       .blur(Math.max(0.6, 3 * unit))
-      .modulate({ saturation: 0.8 })
-      .linear(0.26, 184),
+      .modulate({ saturation: 0.7 })
+      .linear(0.28, 188),
   )
-  return settle(open(drawn).composite([over(tint, 'multiply'), tiled(paper, 'soft-light')]))
+  return settle(open(drawn).composite([over(tint, 'multiply'), tiled(raster, paper, 'soft-light')]))
 }
 
 const pixel: Finish = async (raster) => {
@@ -113,7 +132,6 @@ const pixel: Finish = async (raster) => {
     .sharpen({ sigma: 0.7 })
     .png({ palette: true, colours: 40, dither: 0.25 })
     .toBuffer()
-  const { default: sharp } = await import('sharp')
   return settle(sharp(tiny).resize(raster.width, raster.height, { fit: 'fill', kernel: 'nearest' }))
 }
 
@@ -125,8 +143,8 @@ const retro: Finish = async (raster) => {
   return settle(
     open(faded).composite([
       wash(raster, '#f4d4a0', 0.14, 'multiply'),
-      tiled(strongGrain, 'over'),
-      tiled(paper, 'soft-light'),
+      tiled(raster, strongGrain, 'over'),
+      tiled(raster, paper, 'soft-light'),
     ]),
   )
 }
@@ -139,12 +157,14 @@ const neon: Finish = async (raster) => {
       .linear(1.5, -120)
       .blur(Math.max(0.8, 14 * unit)),
   )
-  return settle(open(raster).composite([over(bright, 'screen'), tiled(fineGrain, 'over')]))
+  return settle(open(raster).composite([over(bright, 'screen'), tiled(raster, fineGrain, 'over')]))
 }
 
 const cut: Finish = async (raster) => {
   const { paper, fineGrain } = await textures()
-  return settle(open(raster).composite([tiled(paper, 'soft-light'), tiled(fineGrain, 'over')]))
+  return settle(
+    open(raster).composite([tiled(raster, paper, 'soft-light'), tiled(raster, fineGrain, 'over')]),
+  )
 }
 
 const plain: Finish = async (raster) => raster
@@ -154,7 +174,7 @@ const storybook: Finish = async (raster) => {
   return settle(
     open(raster)
       .modulate({ saturation: 1.09 })
-      .composite([tiled(fineGrain, 'over')]),
+      .composite([tiled(raster, fineGrain, 'over')]),
   )
 }
 

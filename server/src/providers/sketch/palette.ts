@@ -322,6 +322,7 @@ const timeOf = (reading: Reading, random: Random): TimeName => {
   if (reading.places.includes('space') || reading.details.has('stars') || reading.details.has('fireflies'))
     return 'night'
   if (reading.style === 'cyberpunk' || reading.details.has('fireworks')) return 'night'
+  if (reading.subjects.some(({ name }) => name === 'lantern')) return random.pick(['dusk', 'night', 'night'])
   if (reading.details.has('sun')) return 'day'
   if (reading.places.includes('city') && random.chance(0.6)) return random.pick(['dusk', 'sunset', 'night'])
   const roll = random.next()
@@ -353,8 +354,7 @@ export const choosePalette = (reading: Reading, random: Random, guidance: number
     const { l, c, h } = toOklch(hex)
     return oklch(l, c, h + drift)
   })
-  if (reading.style === 'retro')
-    family = everywhere(family, (hex) => mix(hex, '#f0cf96', 0.14))
+  if (reading.style === 'retro') family = everywhere(family, (hex) => mix(hex, '#f0cf96', 0.14))
   if (reading.style === 'watercolor') family = everywhere(family, (hex) => mix(hex, '#fffaf0', 0.16))
   return { ...family, night, paper: '#f8f2e6', ink: night ? '#141a33' : '#3b3442' }
 }

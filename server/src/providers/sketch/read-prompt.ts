@@ -142,7 +142,7 @@ const subjectsOf = (text: string): Subject[] => {
   const subjects: Subject[] = []
   for (const { name, hit } of named(text, subjectWords)) {
     if (subjects.length >= 4) break
-    const color = colorBefore(text, hit.at) ?? (text.startsWith('橘猫', hit.at - 1) ? '#ee8a3a' : undefined)
+    const color = colorBefore(text, hit.at)
     subjects.push({ name, count: countBefore(text, hit.at), ...(color === undefined ? {} : { color }) })
   }
   return subjects

@@ -2,10 +2,10 @@
 import sharp from 'sharp'
 import { ProviderError } from '../../kernel/ports/provider.ts'
 import { mix } from './color.ts'
-import { finishes } from './finish.ts'
+import { edges, finishes } from './finish.ts'
 import { choosePalette, type Palette } from './palette.ts'
 import { createRandom } from './random.ts'
-import { blendRasters, channels, grey, open, type Raster, settle, wash } from './raster.ts'
+import { blendRasters, channels, grey, open, over, type Raster, settle, wash } from './raster.ts'
 import { type Reading, readPrompt } from './read-prompt.ts'
 import type { StyleName } from './vocabulary.ts'
 
@@ -60,23 +60,25 @@ const grade = async (raster: Raster, palette: Palette, amount: number): Promise<
 
 /** Flat areas of few tones with dark outlines, for papercut, flat and minimal. */
 const poster = async (raster: Raster): Promise<Raster> => {
-  const calm = await settle(open(raster).median(5).modulate({ saturation: 1.2 }))
+  const calm = await settle(open(raster).median(3).modulate({ saturation: 1.2 }))
   const few = await sharp(
-    await open(calm).png({ palette: true, colours: 14, dither: 0, compressionLevel: 1 }).toBuffer(),
+    await open(calm).png({ palette: true, colours: 11, dither: 0, compressionLevel: 1 }).toBuffer(),
   )
     .removeAlpha()
     .raw()
     .toBuffer()
-  return { data: few, width: raster.width, height: raster.height }
+  const flat = { data: few, width: raster.width, height: raster.height }
+  const lines = await edges(calm, Math.max(1.2, Math.min(raster.width, raster.height) / 400), 5)
+  return settle(open(flat).composite([over(lines, 'multiply')]))
 }
 
 const relight = async (raster: Raster, reading: Reading, palette: Palette): Promise<Raster> => {
   if (reading.time === 'night') {
-    const dim = await settle(open(raster).modulate({ brightness: 0.62, saturation: 0.8 }))
+    const dim = await settle(open(raster).modulate({ brightness: 0.74, saturation: 0.85 }))
     return settle(
       open(dim).composite([
         wash(raster, '#2a4a9a', 0.5, 'soft-light'),
-        wash(raster, palette.sky[0], 0.3, 'over'),
+        wash(raster, palette.sky[0], 0.16, 'over'),
       ]),
     )
   }

@@ -49,20 +49,18 @@ export const rect = (x: number, y: number, w: number, h: number, style: Paint, r
     round === 0 ? '' : ` rx="${n(round)}"`
   } ${paint(style)}/>`
 
-/** Moves, scales and turns (degrees) what is inside; `flip` mirrors it. */
+/** Moves, scales and turns (degrees) what is inside; `flip` mirrors it, `squash` stretches only its height. */
 export const place = (
   inside: string,
-  at: { x: number; y: number; scale?: number; turn?: number; flip?: boolean },
+  at: { x: number; y: number; scale?: number; turn?: number; flip?: boolean; squash?: number },
 ): string => {
-  const scale = Math.round((at.scale ?? 1) * 1000) / 1000
+  const three = (value: number): number => Math.round(value * 1000) / 1000
+  const scale = at.scale ?? 1
   const turn = at.turn === undefined ? '' : ` rotate(${n(at.turn)})`
-  const flip = at.flip === true ? -scale : scale
-  return `<g transform="translate(${n(at.x)} ${n(at.y)})${turn} scale(${flip} ${scale})">${inside}</g>`
+  const across = three(at.flip === true ? -scale : scale)
+  const down = three(scale * (at.squash ?? 1))
+  return `<g transform="translate(${n(at.x)} ${n(at.y)})${turn} scale(${across} ${down})">${inside}</g>`
 }
-
-/** A layer with its own opacity. */
-export const veil = (inside: string, alpha: number): string =>
-  `<g opacity="${Math.round(alpha * 100) / 100}">${inside}</g>`
 
 /** A circle as path data, so that hundreds of dots can share one element. */
 export const dot = (x: number, y: number, r: number): string =>

@@ -6,8 +6,8 @@ import type { Hex } from './color.ts'
 
 /** Things that are drawn as the picture's subject, in the order of importance when many are named. */
 export const subjectWords = {
-  cat: '猫 喵 kitten kitty cat 橘猫 布偶',
-  dog: '狗 小犬 柴犬 柯基 puppy dog corgi shiba',
+  cat: '猫 喵 布偶 kitten kitty kitties cat',
+  dog: '狗 小犬 柴犬 柯基 金毛 哈士奇 泰迪 puppy puppies dog doggy corgi shiba retriever husky poodle beagle',
   rabbit: '兔 rabbit bunny hare',
   fox: '狐 fox',
   panda: '熊猫 panda',
@@ -28,10 +28,11 @@ export const subjectWords = {
   balloon: '热气球 气球 balloon',
   car: '汽车 轿车 跑车 小车 car automobile van bus',
   boat: '帆船 小船 船 舟 boat ship sailboat canoe yacht',
+  castle: '城堡 古堡 castle fortress',
   lighthouse: '灯塔 lighthouse',
   pagoda: '塔楼 宝塔 佛塔 寺 庙 宫殿 古建筑 亭 pagoda temple shrine palace pavilion',
   windmill: '风车 windmill',
-  house: '房子 房屋 小屋 木屋 农舍 别墅 家园 house cottage cabin hut farmhouse villa',
+  house: '房子 房屋 村庄 小镇 小屋 木屋 农舍 别墅 家园 house cottage cabin hut farmhouse villa village town',
   lantern: '灯笼 孔明灯 花灯 lantern',
   cup: '茶 咖啡 杯 奶茶 拿铁 tea coffee cup mug latte',
   cake: '蛋糕 甜点 甜品 cake dessert cupcake',
@@ -55,7 +56,7 @@ export const placeWords = {
   sea: '海 大海 海边 海滩 海浪 沙滩 海洋 浪 sea ocean beach wave coast shore seaside',
   underwater: '海底 水下 深海 deep-sea 珊瑚 水母 underwater coral reef jellyfish',
   lake: '湖 河 溪 池塘 江 水面 瀑布 lake river pond stream creek waterfall',
-  city: '城市 都市 街道 街 高楼 摩天 夜市 霓虹 city skyline street downtown urban metropolis skyscraper tokyo shanghai',
+  city: '城市 都市 街道 街 小巷 巷 高楼 摩天 夜市 霓虹 city skyline street alley downtown urban metropolis skyscraper tokyo shanghai',
   desert: '沙漠 沙丘 戈壁 desert dune sahara',
   snowfield: '雪地 雪原 冰川 极地 snowfield arctic glacier',
   space: '宇宙 太空 银河 星系 行星 星球 space galaxy universe cosmos planet nebula cosmic',

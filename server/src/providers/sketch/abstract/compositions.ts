@@ -29,7 +29,11 @@ const swatches = (canvas: Canvas, asked: readonly Hex[]): Swatches => {
     const hue = (base + offset + 720) % 360
     // Dark yellows turn to olive and mud, so that part of the circle is kept light.
     const muddy = hue > 75 && hue < 130 ? 0.12 : 0
-    return oklch((night ? 0.5 : 0.7) + muddy + (i % 2 === 0 ? 0.06 : -0.08 + muddy * 0.6), 0.105 + (i % 3) * 0.018, hue)
+    return oklch(
+      (night ? 0.5 : 0.7) + muddy + (i % 2 === 0 ? 0.06 : -0.08 + muddy * 0.6),
+      0.105 + (i % 3) * 0.018,
+      hue,
+    )
   }
   const own = scheme.map(tone)
   const [first = '#e08a6a', ...rest] = [...asked, ...own].slice(0, 5)

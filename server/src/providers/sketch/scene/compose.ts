@@ -55,6 +55,7 @@ const usualPlace = (reading: Reading, random: Random): Place => {
   if (lead === undefined) {
     if (reading.details.has('fireworks')) return city
     if (reading.details.has('petals') || reading.details.has('flowers')) return garden
+    if (reading.season === 'autumn') return forest
     return random.pick([meadow, mountain, lake])
   }
   if (reading.style === 'ink') return lead === 'fish' || lead === 'boat' || lead === 'crane' ? lake : mountain
@@ -68,6 +69,7 @@ const usualPlace = (reading: Reading, random: Random): Place => {
   if (lead === 'deer' || lead === 'owl' || lead === 'mushroom' || lead === 'fox')
     return random.pick([forest, forest, studio])
   if (lead === 'windmill' || lead === 'house') return random.pick([meadow, garden, mountain])
+  if (lead === 'castle') return random.pick([mountain, meadow, lake])
   if (lead === 'pagoda') return random.pick([mountain, lake])
   if (lead === 'crane') return lake
   if (lead === 'car') return random.pick([city, meadow])
@@ -84,6 +86,8 @@ const choosePlace = (reading: Reading, random: Random): Place => {
   }
   const swims = reading.subjects.some(({ name }) => name === 'fish')
   if (swims && (named === 'sea' || named === 'lake') && reading.style !== 'ink') return underwater
+  const sails = reading.subjects.some(({ name }) => name === 'boat')
+  if (sails && (named === 'mountain' || named === 'forest' || named === 'meadow')) return lake
   return named === undefined ? usualPlace(reading, random) : places[named]
 }
 
@@ -189,7 +193,7 @@ const floating = (canvas: Canvas, list: Placed[], center: number, size: number, 
   const { random, width, height } = canvas
   return list
     .map((item, i) => {
-      const share = i === 0 ? (alone ? 1.12 : 0.62) : random.between(0.34, 0.62)
+      const share = i === 0 ? (alone ? (list.length === 1 ? 1.12 : 0.86) : 0.62) : random.between(0.34, 0.62)
       const scale = Math.min(
         (size * share * Math.max(0.4, item.size)) / item.drawing.height,
         (width * 0.86) / item.drawing.width,
@@ -225,7 +229,7 @@ const waterborne = (canvas: Canvas, stage: Stage, list: Placed[], below: boolean
       const scale = (stage.size * (i === 0 ? 1 : random.between(0.4, 0.7)) * item.size) / item.drawing.height
       const x = width * (list.length === 1 ? random.between(0.4, 0.6) : (i + 0.6) / (list.length + 0.2))
       const y = stage.water + (i === 0 ? 12 : -random.between(10, 60))
-      const mirror = `<g opacity="0.22">${place(item.drawing.svg, { x, y: y + 2, scale }).replace('scale(', 'scale(1 -0.55) scale(')}</g>`
+      const mirror = `<g opacity="0.22">${place(item.drawing.svg, { x, y: y + 2, scale, squash: -0.55 })}</g>`
       const ripple = rect(
         x - item.drawing.width * scale * 0.6,
         y - 2,

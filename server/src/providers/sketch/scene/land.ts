@@ -262,7 +262,7 @@ export const garden: Place = (canvas, reading) => {
     (random.chance(0.55) ? fence : '') +
     leafyTree(canvas, width * tree, height * 0.7, 470, palette.leaf) +
     bushes +
-    hill(canvas, lawn, mix(landAt(canvas, 0.75), palette.leaf[2], 0.3), 0.12).replace('', '') +
+    hill(canvas, lawn, mix(landAt(canvas, 0.75), palette.leaf[2], 0.3), 0.12) +
     flowers(canvas, random, Math.min(40, Math.round(width / 42)), height * 0.76, height * 0.69, colors) +
     hill(
       canvas,
@@ -392,8 +392,8 @@ export const mountain: Place = (canvas, reading) => {
   back += hill(
     canvas,
     line(random, height * 0.85, 20, 460, 1),
-    landAt(canvas, ink ? 0.55 : 0.94),
-    ink ? 0.8 : 0.04,
+    landAt(canvas, ink ? 0.3 : 0.94),
+    ink ? 0.9 : 0.04,
   )
   const front = ink
     ? inkBranch(canvas)

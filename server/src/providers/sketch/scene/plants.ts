@@ -1,7 +1,7 @@
 /** Trees, bushes, grass and flowers that furnish a scene. Each function gives one cheap group of shapes. */
 import { type Hex, lighten, mix } from '../color.ts'
 import type { Random } from '../random.ts'
-import { circle, dot, ellipse, n, type Point, path, place, smooth } from '../svg.ts'
+import { circle, dot, n, type Point, path, place, smooth } from '../svg.ts'
 import { type Canvas, lit, rounded } from './canvas.ts'
 import { bloom } from './subjects/things.ts'
 
@@ -251,6 +251,3 @@ export const fireflies = (canvas: Canvas, top: number, bottom: number): string =
   }
   return svg
 }
-
-export const pebble = (canvas: Canvas, x: number, y: number, w: number): string =>
-  ellipse(x, y, w, w * 0.55, { fill: lit(canvas, canvas.tone('#a59f9c'), 0.12) })

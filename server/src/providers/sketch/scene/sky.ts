@@ -203,7 +203,7 @@ const aurora = (canvas: Canvas, depth: number): string => {
   const { random, width } = canvas
   return ['#6ef0b8', '#58d6d0', '#a98af0']
     .map((color, k) => {
-      const base = depth * (0.62 - k * 0.13)
+      const base = depth * (0.56 - k * 0.13)
       const top: Point[] = []
       const foot: Point[] = []
       for (let i = 0; i <= 8; i += 1) {
@@ -216,7 +216,7 @@ const aurora = (canvas: Canvas, depth: number): string => {
       return path(d, {
         fill: canvas.defs.linear([
           [0, color, 0],
-          [0.75, color, 0.34],
+          [0.75, color, 0.46],
           [1, color, 0.06],
         ]),
       })

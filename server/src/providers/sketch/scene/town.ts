@@ -419,7 +419,8 @@ export const studio: Place = (canvas, reading) => {
   const disc = oklch(0.85 - dim * 0.8, 0.09, hue + random.pick([-42, 34, 150]))
   const small = Math.min(width, height)
   const ground = height * 0.83
-  const [cx, cy, r] = [width / 2, ground - small * 0.31, small * random.between(0.33, 0.385)]
+  const low = reading.subjects.length > 1 ? 0.8 : 1
+  const [cx, cy, r] = [width / 2, ground - small * 0.31 * low, small * random.between(0.33, 0.385) * low]
   let back =
     rect(-2, -2, width + 4, height + 4, {
       fill: canvas.look.flat

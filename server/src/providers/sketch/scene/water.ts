@@ -6,6 +6,7 @@ import { type Canvas, landAt, layer, lit } from './canvas.ts'
 import { bush, flowers, grass, palm } from './plants.ts'
 import { drawSky } from './sky.ts'
 import type { Place } from './stage.ts'
+import { subjectKinds } from './subjects/index.ts'
 import { fish } from './subjects/water-life.ts'
 
 const surface = (canvas: Canvas, top: number): string => {
@@ -246,19 +247,41 @@ export const lake: Place = (canvas, reading) => {
             ),
           )
           .join(''))
-  const bank = `M-10 ${n(height * 0.94)}C${n(width * 0.2)} ${n(height * 0.915)} ${n(width * 0.3)} ${n(height * 0.99)} ${n(width * 0.52)} ${n(height * 0.985)}C${n(width * 0.74)} ${n(height * 0.98)} ${n(width * 0.86)} ${n(height * 0.92)} ${n(width + 10)} ${n(height * 0.93)}V${n(height + 10)}H-10Z`
-  const reeds = grass(canvas, height + 8, 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
-  const front =
-    layer(canvas, bank, landAt(canvas, 0.95)) +
-    reeds +
-    (ink
-      ? ''
-      : bush(canvas, width * tall, height * 0.985, 220, canvas.tone(palette.accents[0])) +
-        flowers(canvas, random, 6, height * 1.03, height * 0.97, [
-          canvas.tone(palette.accents[0]),
-          canvas.tone(palette.accents[1]),
-        ]))
-  return { back, front, ground: height * 0.94, water: height * 0.8, air: height * 0.32, size: 340 }
+  const stands = reading.subjects.some(
+    ({ name }) => name !== 'crane' && subjectKinds[name].habitat !== 'water',
+  )
+  const bank = layer(canvas, lakeBank(canvas, stands), landAt(canvas, 0.95))
+  const reeds = grass(canvas, height + 8, stands ? 70 : 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
+  const colors = [canvas.tone(palette.accents[0]), canvas.tone(palette.accents[1])] as const
+  const blooms = ink
+    ? ''
+    : bush(canvas, width * tall, height * 0.985, 220, colors[0]) +
+      flowers(
+        canvas,
+        random,
+        8,
+        height * 1.03,
+        height * 0.97,
+        colors,
+        stands ? [width * 0.3, width * 0.7] : undefined,
+      )
+  const [behind, before] = stands ? [back + bank, ''] : [back, bank]
+  const ground = height * (stands ? 0.915 : 0.94)
+  return {
+    back: behind,
+    front: before + reeds + blooms,
+    ground,
+    water: height * 0.8,
+    air: height * 0.32,
+    size: 340,
+  }
+}
+
+/** The near shore: a low rise in the middle for somebody to stand on, or else a hollow to look over. */
+const lakeBank = ({ width, height }: Canvas, risen: boolean): string => {
+  const [left, dip, right] = risen ? [0.93, 0.84, 0.925] : [0.94, 0.99, 0.93]
+  const bend = risen ? dip : 0.915
+  return `M-10 ${n(height * left)}C${n(width * 0.2)} ${n(height * bend)} ${n(width * 0.3)} ${n(height * dip)} ${n(width * 0.52)} ${n(height * (dip + (risen ? 0.005 : -0.005)))}C${n(width * 0.74)} ${n(height * dip)} ${n(width * 0.86)} ${n(height * 0.92)} ${n(width + 10)} ${n(height * right)}V${n(height + 10)}H-10Z`
 }
 
 const coral = (canvas: Canvas, x: number, y: number, size: number, color: Hex): string => {

@@ -62,6 +62,67 @@ export const drawHouse: Draw = ({ canvas, random, color }) => {
   return { svg, width: 236, height: 216 }
 }
 
+export const drawCastle: Draw = ({ canvas, random, color }) => {
+  const wall = canvas.tone(color ?? random.pick(['#efe4d6', '#d9d3e4', '#f2d9cf']))
+  const roof = canvas.tone(canvas.palette.accents[random.chance(0.5) ? 0 : 2])
+  const cap = lighten(roof, -0.12)
+  const pane = windowGlow(canvas)
+  const side = canvas.defs.linear(
+    [
+      [0, lighten(wall, 0.03)],
+      [0.6, wall],
+      [1, lighten(wall, -0.12)],
+    ],
+    90,
+  )
+  const slit = (x: number, y: number, w = 9): string =>
+    path(`M${x - w} ${y}v${-w * 1.6}a${w} ${w} 0 0 1 ${2 * w} 0v${w * 1.6}z`, { fill: pane })
+  const battlements = (x: number, y: number, w: number): string =>
+    path(
+      Array.from({ length: Math.floor(w / 22) }, (_, i) => `M${x + i * 22} ${y + 4}v-16h12v16z`).join(''),
+      { fill: wall },
+    )
+  const tower = (x: number, w: number, h: number): string =>
+    rect(x - w / 2, -h, w, h, { fill: side }) +
+    rect(x - w / 2 - 5, -h, w + 10, 12, { fill: lighten(wall, -0.07) }, 3) +
+    path(
+      `M${x - w / 2 - 12} ${-h}L${x} ${-h - w * 1.5}L${x + w / 2 + 12} ${-h}Q${x} ${-h + 14} ${x - w / 2 - 12} ${-h}Z`,
+      {
+        fill: canvas.look.flat
+          ? roof
+          : canvas.defs.linear(
+              [
+                [0, lighten(roof, 0.06)],
+                [1, cap],
+              ],
+              70,
+            ),
+      },
+    ) +
+    path(`M${x} ${-h - w * 1.5}v-26`, { stroke: canvas.tone('#8a6a4a'), width: 3.4 }) +
+    path(`M${x} ${-h - w * 1.5 - 26}q16 -5 32 4q-14 4 -32 10z`, {
+      fill: canvas.tone(canvas.palette.accents[1]),
+    }) +
+    slit(x, -h + 52)
+  const svg =
+    tower(-54, 42, 196) +
+    tower(58, 46, 214) +
+    tower(2, 60, 232) +
+    rect(-96, -120, 192, 120, { fill: side }) +
+    battlements(-96, -120, 200) +
+    tower(-104, 50, 148) +
+    tower(106, 50, 140) +
+    slit(-44, -66, 11) +
+    slit(46, -66, 11) +
+    path('M-27 0V-48C-27 -84 27 -84 27 -48V0Z', { fill: lighten(wall, -0.12) }) +
+    path('M-21 0V-46C-21 -76 21 -76 21 -46V0Z', { fill: lit(canvas, canvas.tone('#8a5f45'), 0.1) }) +
+    path('M-7 0V-64M7 0V-64', { stroke: lighten(canvas.tone('#8a5f45'), -0.1), width: 2.6 }) +
+    ellipse(-70, -3, 46, 17, { fill: canvas.palette.leaf[1] }) +
+    ellipse(78, -3, 52, 20, { fill: canvas.palette.leaf[1] }) +
+    ellipse(46, -1, 24, 10, { fill: canvas.palette.leaf[2] })
+  return { svg, width: 290, height: 348 }
+}
+
 export const drawLighthouse: Draw = ({ canvas, color }) => {
   const white = canvas.tone('#fbf6ee')
   const red = canvas.tone(color ?? '#d8503f')

@@ -118,7 +118,10 @@ const tail = (fur: Coat, d: string, width = 18): string => {
     width,
   })
   if (fur.pattern === 'tabby' || fur.pattern === 'calico') {
-    return line + path(d, { stroke: fur.mark, width, extra: 'stroke-dasharray="0 26" pathLength="180"' })
+    return (
+      line +
+      path(d, { stroke: fur.mark, width, extra: 'stroke-dasharray="8 15" style="stroke-linecap:butt"' })
+    )
   }
   return line
 }
@@ -185,7 +188,7 @@ const walk = (canvas: Canvas, random: Random, fur: Coat): Drawing => {
       ? path('M0 -102q-8 20 0 34M22 -102q-8 20 0 34M44 -100q-8 20 0 34', { stroke: fur.mark, width: 7 })
       : '') +
     (fur.pattern === 'calico' ? ellipse(34, -80, 30, 24, { fill: fur.mark }) : '') +
-    ellipse(-60, -64, 44, 34, { fill: lighten(fur.base, -0.28), alpha: 0.22 }) +
+    ellipse(-66, -66, 44, 34, { fill: lighten(fur.base, -0.28), alpha: 0.11 }) +
     '</g>' +
     leg('M-62 -48C-68 -30 -70 -22 -70 -10', false) +
     leg('M66 -50C74 -34 70 -22 72 -10', false) +

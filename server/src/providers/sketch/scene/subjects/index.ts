@@ -11,7 +11,7 @@ import {
   drawPenguin,
   drawRabbit,
 } from './animals.ts'
-import { drawHouse, drawLighthouse, drawPagoda, drawWindmill } from './buildings.ts'
+import { drawCastle, drawHouse, drawLighthouse, drawPagoda, drawWindmill } from './buildings.ts'
 import { drawCat } from './cat.ts'
 import type { Draw, Habitat } from './drawing.ts'
 import {
@@ -56,6 +56,7 @@ export const subjectKinds: Record<SubjectName, SubjectKind> = {
   balloon: { draw: drawBalloon, habitat: 'air', size: 1.05 },
   car: { draw: drawCar, habitat: 'ground', size: 0.85 },
   boat: { draw: drawBoat, habitat: 'water', size: 0.8 },
+  castle: { draw: drawCastle, habitat: 'ground', size: 1.5 },
   lighthouse: { draw: drawLighthouse, habitat: 'ground', size: 1.6 },
   pagoda: { draw: drawPagoda, habitat: 'ground', size: 1.5 },
   windmill: { draw: drawWindmill, habitat: 'ground', size: 1.4 },

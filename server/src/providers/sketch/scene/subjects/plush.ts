@@ -108,7 +108,7 @@ export const sittingBody = (canvas: Canvas, fur: Fur, raised = false): string =>
   return (
     path(bodyOutline, { fill: body }) +
     `<g ${clip}>` +
-    path('M-30 -96C-36 -66 -22 -36 0 -26C22 -36 36 -66 30 -96Z', { fill: fur.pale }) +
+    path('M-30 -96C-36 -68 -24 -46 0 -40C24 -46 36 -68 30 -96Z', { fill: fur.pale }) +
     ellipse(0, -82, 46, 15, { fill: lighten(fur.base, -0.28), alpha: 0.26 }) +
     '</g>' +
     ellipse(-44, -25, 21, 26, { fill: leg }) +

@@ -3,7 +3,7 @@ import { type Hex, lighten, mix } from '../../color.ts'
 import { circle, ellipse, path, place, rect } from '../../svg.ts'
 import { type Canvas, lit, rounded } from '../canvas.ts'
 import type { Draw } from './drawing.ts'
-import { blush, dark } from './plush.ts'
+import { dark } from './plush.ts'
 
 const birdColors: readonly [Hex, ...Hex[]] = ['#5f9fd0', '#ef8a62', '#f0bc4a', '#7fb069', '#d9708c']
 
@@ -215,5 +215,3 @@ export const farBird = (x: number, y: number, size: number, color: Hex): string 
     `M${x - size} ${y - size * 0.34}q${size * 0.6} ${-size * 0.26} ${size} ${size * 0.34}q${size * 0.4} ${-size * 0.6} ${size} ${-size * 0.34}`,
     { stroke: color, width: Math.max(1.6, size * 0.15), alpha: 0.75 },
   )
-
-export const cheeks = blush

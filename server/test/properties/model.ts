@@ -1,0 +1,171 @@
+/**
+ * What the wallet and the tasks of one account should be, written down without SQL: the oracle for the SQL
+ * functions. Amounts are credits as plain numbers.
+ */
+
+export type State = 'queued' | 'running' | 'unknown' | 'succeeded' | 'failed' | 'canceled'
+export type ModelTask = {
+  state: State
+  generation: number
+  cost: number
+  charged: number
+  /** Claims given out, oldest first: what stale workers would write with. */
+  claims: number[]
+}
+export type Model = {
+  granted: number
+  available: number
+  held: number
+  spent: number
+  creditLimit: number
+  tasks: ModelTask[]
+}
+
+export type Command =
+  | { kind: 'grant'; amount: number }
+  | { kind: 'take'; amount: number }
+  | { kind: 'submit'; cost: number }
+  | { kind: 'claim' }
+  | { kind: 'finish'; task: number; claim: number; share: number }
+  | { kind: 'fail'; task: number; claim: number }
+  | { kind: 'requeue'; task: number; claim: number }
+  | { kind: 'await'; task: number; claim: number }
+  | { kind: 'doubt'; task: number; claim: number }
+  | { kind: 'cancel'; task: number }
+  | { kind: 'expire'; task: number }
+  | { kind: 'retry'; task: number; cost: number }
+
+/** Where a task may go, and by what. The test fails when one of these is never seen, or another one is. */
+export const TRANSITIONS: ReadonlySet<string> = new Set([
+  'new -submit-> queued',
+  'queued -claim-> running',
+  'queued -cancel-> canceled',
+  'queued -expire-> failed',
+  'running -claim-> running',
+  'running -await-> running',
+  'running -requeue-> queued',
+  'running -doubt-> unknown',
+  'running -finish-> succeeded',
+  'running -fail-> failed',
+  'running -cancel-> canceled',
+  'running -expire-> failed',
+  'unknown -expire-> failed',
+  'failed -retry-> queued',
+])
+
+export const emptyModel = (): Model => ({
+  granted: 0,
+  available: 0,
+  held: 0,
+  spent: 0,
+  creditLimit: 0,
+  tasks: [],
+})
+
+/** What the wallet and tasks should be after a command. Never changes the model it is given. */
+export function applyCommand(before: Model, command: Command, moved: (transition: string) => void): Model {
+  const model = structuredClone(before)
+  const move = (task: ModelTask, by: string, to: State): void => {
+    moved(`${task.state} -${by}-> ${to}`)
+    task.state = to
+  }
+  const giveBack = (task: ModelTask): void => {
+    model.held -= task.cost
+    model.available += task.cost
+    task.charged = 0
+  }
+  const task = 'task' in command ? model.tasks[command.task % Math.max(1, model.tasks.length)] : undefined
+  const isHeld =
+    'claim' in command && task?.state === 'running' && claimOf(task, command.claim) === task.generation
+
+  switch (command.kind) {
+    case 'grant':
+      model.available += command.amount
+      model.granted += command.amount
+      break
+    case 'take':
+      if (model.available + model.creditLimit >= command.amount) {
+        model.available -= command.amount
+        model.granted -= command.amount
+      }
+      break
+    case 'submit':
+      if (model.available + model.creditLimit >= command.cost) {
+        model.available -= command.cost
+        model.held += command.cost
+        moved('new -submit-> queued')
+        model.tasks.push({
+          state: 'queued',
+          generation: 0,
+          cost: command.cost,
+          charged: command.cost,
+          claims: [],
+        })
+      }
+      break
+    case 'claim':
+      for (const one of model.tasks) {
+        if (one.state !== 'queued' && one.state !== 'running') continue
+        move(one, 'claim', 'running')
+        one.generation += 1
+        one.claims.push(one.generation)
+      }
+      break
+    case 'finish':
+      if (task && isHeld) {
+        const charge = Math.floor(task.cost * command.share)
+        move(task, 'finish', 'succeeded')
+        task.charged = charge
+        model.held -= task.cost
+        model.spent += charge
+        model.available += task.cost - charge
+      }
+      break
+    case 'fail':
+      if (task && isHeld) {
+        move(task, 'fail', 'failed')
+        giveBack(task)
+      }
+      break
+    case 'requeue':
+      if (task && isHeld) move(task, 'requeue', 'queued')
+      break
+    case 'await':
+      if (task && isHeld) move(task, 'await', 'running')
+      break
+    case 'doubt':
+      if (task && isHeld) move(task, 'doubt', 'unknown')
+      break
+    case 'cancel':
+      if (task && (task.state === 'queued' || task.state === 'running')) {
+        move(task, 'cancel', 'canceled')
+        task.generation += 1
+        giveBack(task)
+      }
+      break
+    case 'expire':
+      if (task && (task.state === 'queued' || task.state === 'running' || task.state === 'unknown')) {
+        move(task, 'expire', 'failed')
+        task.generation += 1
+        giveBack(task)
+      }
+      break
+    case 'retry':
+      if (task?.state === 'failed' && model.available + model.creditLimit >= command.cost) {
+        move(task, 'retry', 'queued')
+        task.generation += 1
+        task.cost = command.cost
+        task.charged = command.cost
+        model.available -= command.cost
+        model.held += command.cost
+      }
+      break
+  }
+  return model
+}
+
+/** The generation that the worker of an earlier claim believes to hold; 0 when the task was never claimed. */
+export function claimOf(task: ModelTask, claim: number): number {
+  // Mostly the latest claim, sometimes a stale one.
+  return task.claims.at(-1 - (claim % 3)) ?? 0
+}
