@@ -3,14 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { grant, openUser, type User } from './accounts.ts'
-import { type Check, checkEverything, GRACE_MS, LEASE_MS } from './checks.ts'
+import { type Check, checkEverything } from './checks.ts'
 import { type Client, createClient } from './client.ts'
 import { type Kill, killAtRandom, type Victim } from './kills.ts'
 import { type Journal, startLoad } from './load.ts'
 import { allReady, lastWords, type Machine, SITE, startMachine } from './machine.ts'
-import { findBackends, findPostmaster, processesOn } from './processes.ts'
 import { createRandom } from './random.ts'
-import { connect, type Probe, startWatch, type Watched } from './watch.ts'
+import { checkAnswers, checkProcesses, checkSchedule, checkStop, checkStuck, seconds } from './run-checks.ts'
+import { connect, startWatch, type Watched } from './watch.ts'
 
 type Options = { kills: number; seed: number; users: number; workers: number; keep: boolean }
 
@@ -20,6 +20,8 @@ const say = (line: string): void =>
 
 const SETTLE_WITHIN_MS = 60_000
 const PLENTY = 50_000
+/** From so many kills on, a run also waits for a job that runs by the clock, up to a minute. */
+const LONG_RUN_KILLS = 20
 
 async function main(options: Options): Promise<boolean> {
   const random = createRandom(options.seed)
@@ -31,8 +33,8 @@ async function main(options: Options): Promise<boolean> {
     process.once(signal, () => void machine.clear({ keep: options.keep }).finally(() => process.exit(1)))
   }
   try {
-    const checks = await run(machine, options)
-    return report(checks)
+    const { checks, summary } = await run(machine, options)
+    return report(checks, summary)
   } catch (error) {
     for (const { log, name } of machine.units) console.log(`the last words of ${name}: ${lastWords(log)}`)
     throw error
@@ -42,7 +44,7 @@ async function main(options: Options): Promise<boolean> {
   }
 }
 
-async function run(machine: Machine, options: Options): Promise<Check[]> {
+async function run(machine: Machine, options: Options): Promise<{ checks: Check[]; summary: string }> {
   const random = createRandom(options.seed + 1)
   const client = createClient(machine.url)
   const { users, poor, prober } = await prepare(machine, client, options)
@@ -64,13 +66,12 @@ async function run(machine: Machine, options: Options): Promise<Check[]> {
   try {
     const { journal } = load
     const checks = await checkEverything({ machine, client, journal, database })
-    if (options.kills >= 20) checks.push(await checkSchedule(database))
+    if (options.kills >= LONG_RUN_KILLS) checks.push(await checkSchedule(database))
     checks.push(checkAnswers(journal, client, kills, watch.probes))
     checks.push(checkStuck(watch.watched, settledMs))
     await database.end()
-    checks.push(checkProcesses(machine, pids), await checkStop(machine))
-    sum(machine, kills, client, journal, watch.watched)
-    return checks
+    checks.push(checkProcesses(machine, pids, kills), await checkStop(machine))
+    return { checks, summary: summarise(machine, kills, client, journal, watch.watched) }
   } finally {
     await database.end().catch(() => {})
   }
@@ -96,9 +97,10 @@ async function prepare(
   return { users, poor, prober: await openUser(machine, client, 'prober') }
 }
 
-/** Waits until no task is open any more. @returns how long after the last kill that was. */
+/** Waits until no task is open any more. @returns how long after everything was there again that was. */
 async function settle(machine: Machine, kills: readonly Kill[]): Promise<number> {
-  const lastKillAt = kills.at(-1)?.at ?? performance.now()
+  const lastKillAt = kills.at(-1)?.at ?? 0
+  const thereSince = Math.max(lastKillAt, ...machine.units.map(({ readyAt }) => readyAt ?? 0))
   const since = performance.now()
   const database = await connect(machine)
   try {
@@ -109,7 +111,7 @@ async function settle(machine: Machine, kills: readonly Kill[]): Promise<number>
       const now = performance.now()
       if (rows[0]?.open === 0 || now - since > SETTLE_WITHIN_MS) {
         say(`settled ${seconds(now - lastKillAt)} after the last kill, ${rows[0]?.open} tasks open`)
-        return now - lastKillAt
+        return now - thereSince
       }
       await sleep(100)
     }
@@ -118,109 +120,13 @@ async function settle(machine: Machine, kills: readonly Kill[]): Promise<number>
   }
 }
 
-/** (2) As seen while processes were being killed. */
-function checkStuck(watched: Watched, settledMs: number): Check {
-  const problems: string[] = []
-  if (watched.longestStuckMs > GRACE_MS) {
-    problems.push(
-      `a due task waited ${seconds(watched.longestStuckMs)} although a worker and the database were there`,
-    )
-  }
-  // A worker that dies with a task keeps it for one lease at most; then it is put back and made again.
-  const most = LEASE_MS + GRACE_MS + 2_000
-  if (settledMs > most) problems.push(`the last task ended ${seconds(settledMs)} after the last kill`)
-  const figures = `a due task waited at most ${seconds(watched.longestStuckMs)} for a worker that was there (${watched.looks} looks); the oldest open task was ${seconds(watched.oldestOpenMs)} old`
-  return { name: 'nothing was stuck on the way', figures, problems }
-}
-
-/** (5) Faults are allowed while something is down, in the words of the document. */
-function checkAnswers(
-  journal: Journal,
-  client: Client,
-  kills: readonly Kill[],
-  probes: readonly Probe[],
-): Check {
-  const { traffic } = client
-  const problems = [...traffic.strangers.map((one) => `not the envelope: ${one}`), ...journal.contradictions]
-  const alone = kills.filter(({ together }) => together === 1)
-  const byVictim = Map.groupBy(alone, ({ victim }) => victim)
-  const away = [...byVictim].map(([victim, some]) => `${victim} ${timesAway(some, probes)}`)
-  const never = kills.filter((kill) => awayMs(kill, probes) === null)
-  if (never.length > 0) problems.push(`no answer any more after ${never.map(({ what }) => what).join(', ')}`)
-  const figures = `5xx by code: ${show(traffic.faults)}; no answer: ${show(traffic.lost)}; answering again after (median, most): ${away.join('; ')}`
-  return { name: 'answers are the envelope and never contradict', figures, problems }
-}
-
-function awayMs(kill: Kill, probes: readonly Probe[]): number | null {
-  const first = probes.find(({ askedAt }) => askedAt >= kill.at)
-  return first ? first.answeredAt - kill.at : null
-}
-
-function timesAway(kills: readonly Kill[], probes: readonly Probe[]): string {
-  const times = kills.map((kill) => awayMs(kill, probes) ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b)
-  return `${seconds(times[Math.floor(times.length / 2)] ?? 0)}, ${seconds(times.at(-1) ?? 0)}`
-}
-
-/** The jobs that run by the clock must have survived too: every minute one is due. */
-async function checkSchedule(database: {
-  query: (text: string) => Promise<{ rows: { seen: boolean }[] }>
-}): Promise<Check> {
-  const name = 'jobs by the clock go on'
-  const since = performance.now()
-  await database.query('create temporary table clock as select now() as at')
-  while (performance.now() - since < 75_000) {
-    const { rows } = await database.query(
-      `select last_execution > (select at from clock) as seen from graphile_worker._private_known_crontabs
-       where identifier = 'sweep_files'`,
-    )
-    if (rows[0]?.seen)
-      return { name, figures: `seen after ${seconds(performance.now() - since)}`, problems: [] }
-    await sleep(500)
-  }
-  return { name, figures: 'not seen', problems: ['no job ran by the clock within 75 s'] }
-}
-
-/** (6) Who was not killed is still there, and nobody else is. */
-function checkProcesses(machine: Machine, pids: readonly number[]): Check {
-  const problems = machine.selfEnds.map(
-    ({ unit, pid, how, wasReady, afterMs, words }) =>
-      `${unit} (process ${pid}) ended by itself with ${how} ${seconds(afterMs)} after its start, ${wasReady ? 'having been ready' : 'while it started'}: ${words}`,
-  )
-  const changed = machine.units.filter(({ pid }, index) => pid !== pids[index])
-  for (const { name, pid } of changed)
-    problems.push(`${name} is now process ${pid} although nothing was killed`)
-  const postmaster = findPostmaster(machine.dataDir)
-  const expected = new Set(machine.units.map(({ pid }) => pid))
-  if (postmaster !== undefined)
-    for (const pid of [postmaster, ...findBackends(postmaster).map((one) => one.pid)]) expected.add(pid)
-  const strangers = processesOn(machine.dataDir).filter(({ pid }) => !expected.has(pid))
-  for (const { pid, what } of strangers) problems.push(`process ${pid} belongs to nobody: ${what}`)
-  const starts = [...machine.startsMs].sort((a, b) => a - b)
-  const figures = `${machine.units.length} processes and one server; ${starts.length} starts, ready after ${seconds(starts[Math.floor(starts.length / 2)] ?? 0)} (median), ${seconds(starts.at(-1) ?? 0)} (most)`
-  return { name: 'nothing ended by itself', figures, problems }
-}
-
-/** (6) A clean stop ends everything. */
-async function checkStop(machine: Machine): Promise<Check> {
-  const socketFolderOf = findPostmaster(machine.dataDir)
-  const stopped = await machine.stop()
-  const problems = stopped
-    .filter(({ how }) => how !== 'code 0')
-    .map(({ unit, how }) => `${unit} ended with ${how}`)
-  if (socketFolderOf === undefined) problems.push('there was no server to stop')
-  const left = processesOn(machine.dataDir)
-  for (const { pid, what } of left) problems.push(`process ${pid} is left: ${what}`)
-  const figures = stopped.map(({ unit, how, tookMs }) => `${unit} ${how} after ${seconds(tookMs)}`).join(', ')
-  return { name: 'a clean stop leaves nothing', figures, problems }
-}
-
-function sum(
+function summarise(
   machine: Machine,
   kills: readonly Kill[],
   client: Client,
   journal: Journal,
   watched: Watched,
-): void {
+): string {
   const victims: Victim[] = ['api', 'worker', 'postmaster', 'backend']
   const byVictim = victims.map(
     (victim) => `${kills.filter((kill) => kill.victim === victim).length} ${victim}`,
@@ -228,12 +134,10 @@ function sum(
   const acknowledged = journal.purchases.filter(({ outcome }) => outcome !== null).length
   const lost = [...client.traffic.lost.values()].reduce((total, one) => total + one, 0)
   const faults = [...client.traffic.faults.values()].reduce((total, one) => total + one, 0)
-  summary = `${kills.length} kills (${byVictim.join(', ')}; ${kills.filter(({ together }) => together > 1).length} of them together), ${client.traffic.requests} requests, ${acknowledged} purchases acknowledged, ${journal.replays} replays, ${faults} faults, ${lost} without an answer, ${machine.selfEnds.length} ended by themselves, longest stuck ${seconds(watched.longestStuckMs)}`
+  return `${kills.length} kills (${byVictim.join(', ')}; ${kills.filter(({ together }) => together > 1).length} of them together), ${client.traffic.requests} requests, ${acknowledged} purchases acknowledged, ${journal.replays} replays, ${faults} faults, ${lost} without an answer, ${machine.selfEnds.length} ended by themselves, longest stuck ${seconds(watched.longestStuckMs)}`
 }
 
-let summary = ''
-
-function report(checks: readonly Check[]): boolean {
+function report(checks: readonly Check[], summary: string): boolean {
   console.log('')
   for (const { name, figures, problems } of checks) {
     console.log(`${problems.length === 0 ? 'ok    ' : 'FAILED'}  ${name}: ${figures}`)
@@ -245,14 +149,6 @@ function report(checks: readonly Check[]): boolean {
     `\n${failed.length === 0 ? 'PASSED' : `FAILED (${failed.map(({ name }) => name).join('; ')})`}: ${summary}`,
   )
   return failed.length === 0
-}
-
-function show(counts: ReadonlyMap<string, number>): string {
-  return [...counts].map(([name, count]) => `${name} ×${count}`).join(', ') || 'none'
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`
 }
 
 function readOptions(): Options {

@@ -247,8 +247,11 @@ async function findPort(random: Random): Promise<number> {
   }
 }
 
-export function lastWords(log: string, characters = 1_500): string {
-  return readText(log).trim().slice(-characters)
+/** What a process said last: its complaint if it ended with one, else the end of its log. */
+export function lastWords(log: string): string {
+  const lines = readText(log).trim().split('\n')
+  const complaint = lines.filter((line) => !line.startsWith('{'))
+  return (complaint.length > 0 ? complaint : lines.slice(-3)).join('\n').slice(0, 1_500)
 }
 
 function readText(path: string): string {

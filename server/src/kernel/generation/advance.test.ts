@@ -33,6 +33,12 @@ after(async () => {
   await site.close()
 })
 beforeEach(async () => {
+  // One test's leftovers are not another's: whatever is open is past its deadline now.
+  await site.context.db.rows(
+    statement('end leftovers', `update task set deadline = now() - interval '1 second' where state in ('queued', 'running', 'unknown')`),
+    [],
+  )
+  await sweepTasks(site.context)
   Object.assign(provider, { repeatable: false, started: [], checked: [], next: [], nextCheck: [] })
   actor = { accountId: (await createUser(site.context, units(100))).accountId }
 })

@@ -29,7 +29,8 @@ const recordChannel = statement(
 )
 const attemptChannel = statement(
   'channel of attempt',
-  'select channel_id from attempt where id = $1 and started_at = $2',
+  `select a.channel_id from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
+   where t.id = $1`,
 )
 const writeProgress = statement(
   'write progress',
@@ -128,11 +129,9 @@ function chooseChannel(context: Context, task: Claimed): Channel | undefined {
  * been sent yet, it goes back into the queue; otherwise nobody may send it again.
  */
 async function settleLostAttempt(context: Context, task: Claimed, provider: Provider): Promise<void> {
-  const [attempt] = await context.db.rows<{ channel_id: bigint | null }>(attemptChannel, [
-    task.attempt_id,
-    task.attempt_at,
-  ])
-  if (provider.repeatable || attempt?.channel_id == null) {
+  const [attempt] = await context.db.rows<{ channel_id: bigint | null }>(attemptChannel, [task.id])
+  if (!attempt) throw new Error(`task ${task.id} has no record of its attempt`)
+  if (provider.repeatable || attempt.channel_id === null) {
     await removeLeftovers(context, task)
     // A task that takes every worker down with it must not do so for ever.
     if (task.attempts >= task.max_attempts)
@@ -314,6 +313,7 @@ function callOptions(
         writing = false
       })
   }, PROGRESS_EVERY_MS)
+  timer.unref()
   return {
     options: {
       signal,

@@ -14,8 +14,6 @@ export type Claimed = {
   generation: number
   attempts: number
   max_attempts: number
-  attempt_id: bigint
-  attempt_at: Date
   attempt_generation: number
   operation: Json
   deadline: Date
