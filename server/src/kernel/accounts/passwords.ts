@@ -1,24 +1,11 @@
 import { hash, verify } from '@node-rs/argon2'
+import pLimit from 'p-limit'
 
 // OWASP's second argon2id profile: 19 MiB, 2 passes, 1 lane; about 25 ms of one core.
 const OPTIONS = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 // libuv has four threads and files and rendering need them too: at most two passwords are hashed at a time.
-const AT_ONCE = 2
-let running = 0
-const waiting: (() => void)[] = []
-
-async function bounded<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
-  else running += 1
-  try {
-    return await work()
-  } finally {
-    const next = waiting.shift()
-    if (next) next()
-    else running -= 1
-  }
-}
+const bounded = pLimit(2)
 
 /** Hashes a password with argon2id into its PHC text. */
 export function hashPassword(password: string): Promise<string> {

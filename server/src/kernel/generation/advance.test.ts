@@ -35,7 +35,10 @@ after(async () => {
 beforeEach(async () => {
   // One test's leftovers are not another's: whatever is open is past its deadline now.
   await site.context.db.rows(
-    statement('end leftovers', `update task set deadline = now() - interval '1 second' where state in ('queued', 'running', 'unknown')`),
+    statement(
+      'end leftovers',
+      `update task set deadline = now() - interval '1 second' where state in ('queued', 'running', 'unknown')`,
+    ),
     [],
   )
   await sweepTasks(site.context)
@@ -53,7 +56,11 @@ async function claimOne(leaseMs = 60_000): Promise<Claimed> {
   return task
 }
 const read = (id: bigint): Promise<Task> => readTaskById(site.context, actor, id)
-const makeDue = () => site.context.db.rows(statement('make due', `update task set due_at = now() where state in ('queued', 'running')`), [])
+const makeDue = () =>
+  site.context.db.rows(
+    statement('make due', `update task set due_at = now() where state in ('queued', 'running')`),
+    [],
+  )
 const wallet = async () => {
   const { available, held, spent } = await readBalance(site.context, actor)
   return { available, held, spent }
@@ -114,7 +121,10 @@ test('an ambiguous start is never sent again; the deadline gives the hold back',
   await makeDue()
   assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0)
   assert.deepEqual(await wallet(), { available: units(80), held: units(20), spent: 0n })
-  await site.context.db.rows(statement('pass deadline', `update task set deadline = now() - interval '1 second' where id = $1`), [id])
+  await site.context.db.rows(
+    statement('pass deadline', `update task set deadline = now() - interval '1 second' where id = $1`),
+    [id],
+  )
   assert.deepEqual(await sweepTasks(site.context), { ended: 1, forgotten: 0 })
   assert.deepEqual([(await read(id)).state, (await read(id)).failure], ['failed', 'deadline'])
   assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
@@ -131,7 +141,10 @@ test('a worker lost after the call of a paid vendor leaves the task unknown, not
   await advanceTask(site.context, await claimOne(), never)
   assert.equal((await read(id)).state, 'unknown')
   assert.equal(provider.started.length, 1)
-  await site.context.db.rows(statement('end unknown', `update task set deadline = now() - interval '1 second' where id = $1`), [id])
+  await site.context.db.rows(
+    statement('end unknown', `update task set deadline = now() - interval '1 second' where id = $1`),
+    [id],
+  )
   await sweepTasks(site.context)
 })
 
@@ -159,8 +172,18 @@ test('a task that takes every worker down is given up after its attempts', async
 })
 
 test('a pending operation survives its worker and is asked after, never started again', async () => {
-  provider.next.push(async () => ({ state: 'pending', operation: { job: 'abc' }, checkAfterMs: 0, progress: 30 }))
-  provider.nextCheck.push(async () => ({ state: 'pending', operation: { job: 'abc' }, checkAfterMs: 0, progress: 20 }))
+  provider.next.push(async () => ({
+    state: 'pending',
+    operation: { job: 'abc' },
+    checkAfterMs: 0,
+    progress: 30,
+  }))
+  provider.nextCheck.push(async () => ({
+    state: 'pending',
+    operation: { job: 'abc' },
+    checkAfterMs: 0,
+    progress: 20,
+  }))
   const id = await submit('异步')
   await advanceTask(site.context, await claimOne(), never)
   assert.deepEqual([(await read(id)).state, (await read(id)).progress], ['running', 30])
@@ -185,7 +208,11 @@ test('a worker whose lease lapsed writes nothing: the fence holds', async () => 
   await returnTasks(site.context, [stale])
   assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0, 'a stale return frees nothing')
   // What the stale worker made is not taken.
-  await advanceTask(site.context, { ...stale, attempt_generation: stale.generation, operation: { job: 'stale' } }, never)
+  await advanceTask(
+    site.context,
+    { ...stale, attempt_generation: stale.generation, operation: { job: 'stale' } },
+    never,
+  )
   assert.equal((await read(id)).state, 'running')
   assert.deepEqual(await wallet(), { available: units(80), held: units(20), spent: 0n })
   await advanceTask(site.context, { ...fresh, operation: { job: 'fresh' } }, never)
@@ -205,7 +232,13 @@ test('outputs that cannot be stored (a full disk) are made again where that is f
   provider.repeatable = true
   const { put } = site.context.files
   const id = await submit('磁盘')
-  await site.context.db.rows(statement('others away', `update task set due_at = '2100-01-01' where state in ('queued', 'running') and id <> $1`), [id])
+  await site.context.db.rows(
+    statement(
+      'others away',
+      `update task set due_at = '2100-01-01' where state in ('queued', 'running') and id <> $1`,
+    ),
+    [id],
+  )
   site.context.files.put = async () => {
     throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
   }
@@ -226,7 +259,9 @@ test('an empty success is not a success', async () => {
   const id = await submit('空')
   await advanceTask(site.context, await claimOne(), never)
   assert.equal((await read(id)).state, 'queued')
-  await site.context.db.rows(statement('put aside', `update task set due_at = '2100-01-01' where id = $1`), [id])
+  await site.context.db.rows(statement('put aside', `update task set due_at = '2100-01-01' where id = $1`), [
+    id,
+  ])
 })
 
 test('a canceled task aborts its worker at once, and a stopping worker gives its tasks back', async () => {
@@ -261,7 +296,10 @@ test('a canceled task aborts its worker at once, and a stopping worker gives its
 test('a thousand tasks of one account do not delay the first of another', async () => {
   for (let index = 0; index < 40; index += 1) {
     await site.context.db.rows(
-      statement('give', `select post_entry_v1($1, $2, 'adjustment', null, 'grants', 'available', 200000, null, null, null, null, null, null)`),
+      statement(
+        'give',
+        `select post_entry_v1($1, $2, 'adjustment', null, 'grants', 'available', 200000, null, null, null, null, null, null)`,
+      ),
       [site.context.keys.chain, actor.accountId],
     )
     await submit(`很多 ${index}`)
@@ -270,8 +308,14 @@ test('a thousand tasks of one account do not delay the first of another', async 
   const other = { accountId: (await createUser(site.context, units(100))).accountId }
   const { taskId } = await submitTask(site.context, other, pictureOf('第一张'))
   const firstBatch = await claimTasks(site.context, 'test', 3, 60_000)
-  assert.ok(firstBatch.some((task) => task.id === taskId), 'among the first three of forty-one')
-  assert.ok(firstBatch.some((task) => task.account_id === crowd.accountId), 'and the crowd goes on')
+  assert.ok(
+    firstBatch.some((task) => task.id === taskId),
+    'among the first three of forty-one',
+  )
+  assert.ok(
+    firstBatch.some((task) => task.account_id === crowd.accountId),
+    'and the crowd goes on',
+  )
   const rest = await claimTasks(site.context, 'test', 100, 60_000)
   for (const task of [...firstBatch, ...rest]) await advanceTask(site.context, task, never)
 })

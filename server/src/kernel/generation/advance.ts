@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { LimitFunction } from 'p-limit'
+import pLimit from 'p-limit'
 import { statement } from '../../db/database.ts'
 import { isConnectionLoss } from '../../db/errors.ts'
 import type { Channel } from '../catalog/catalog.ts'
@@ -103,7 +105,21 @@ async function callProvider(
     const recorded = await context.db.rows(recordChannel, [task.id, task.generation, channel.id])
     if (recorded.length === 0) throw new ProviderError('unavailable', 'the claim was lost before the call')
   }
-  return provider.start(toJob(task, channel), options)
+  return slotsOf(provider)(() => {
+    options.signal.throwIfAborted()
+    return provider.start(toJob(task, channel), options)
+  })
+}
+
+/** A process starts no more jobs of a provider at once than it says it can take. */
+const slots = new WeakMap<Provider, LimitFunction>()
+
+function slotsOf(provider: Provider): LimitFunction {
+  const existing = slots.get(provider)
+  if (existing) return existing
+  const made = pLimit(provider.concurrency)
+  slots.set(provider, made)
+  return made
 }
 
 function toJob(task: Claimed, channel: Channel): ProviderJob {

@@ -8,7 +8,7 @@
 /** Anything that survives `JSON.parse(JSON.stringify(value))`: what a task row stores of a vendor's job. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-export type ProviderKind = 'image' | 'image_edit'
+export type ProviderKind = 'image' | 'image_edit' | 'video'
 
 /** What a picture is made from. Sizes are pixels; `seed` is 1…2147483647; `guidance` is about 1…20. */
 export type ImageJob = {
@@ -29,7 +29,22 @@ export type ImageJob = {
   strength?: number
 }
 
-export type ProviderJob = ImageJob
+/** What a clip is made from: a prompt, a first picture, or both. */
+export type VideoJob = {
+  kind: 'video'
+  model: string
+  prompt: string
+  width: number
+  height: number
+  /** Length in whole seconds. */
+  seconds: number
+  fps: number
+  seed: number
+  /** The first picture's bytes (already checked and re-encoded). */
+  source?: { bytes: Uint8Array; mediaType: string }
+}
+
+export type ProviderJob = ImageJob | VideoJob
 
 /** A finished file, still in the provider's hands: its bytes, or where they can be fetched for a while. */
 export type Output =

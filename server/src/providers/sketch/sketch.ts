@@ -96,6 +96,9 @@ export function createSketch(): Provider {
     kinds: ['image', 'image_edit'],
     repeatable: true,
     concurrency: availableParallelism(),
-    start: async (job, options) => ({ state: 'done', outputs: await run(job, options) }),
+    start: async (job, options) => {
+      if (job.kind === 'video') throw new ProviderError('rejected', 'Clips are not made here.')
+      return { state: 'done', outputs: await run(job, options) }
+    },
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * The contract of everything that takes money. A gateway knows its wire and its signatures; it never sees the
+ * database, and what it reports becomes a credit only through `kernel/payments/settle.ts`.
+ */
+
+/** What an operator set up for one channel. `secret` is decrypted for the call and never logged. */
+export type GatewayAccount = {
+  /** Base address of the gateway, without a trailing slash. */
+  url: string
+  /** Our merchant id there. */
+  merchant: string
+  secret: string
+  /** Quirks of one deployment, by name (facts of the gateway's README). */
+  options: Readonly<Record<string, string>>
+}
+
+/** An order as a gateway needs it. */
+export type GatewayOrder = {
+  /** Our number at the gateway; ASCII letters, digits and `_`, at most 32 characters. */
+  tradeNumber: string
+  amountFen: bigint
+  /** What is bought, shown to the payer. */
+  name: string
+  /** How the payer wants to pay: alipay, wxpay, … */
+  method: string
+  notifyUrl: string
+  returnUrl: string
+  clientIp: string
+}
+
+/** Where the payer goes. `qrCode` is the text of a QR code, never a picture. */
+export type Checkout = { payUrl: string | null; qrCode: string | null; gatewayTrade: string | null }
+
+/** What a gateway says of an order, in a notification or when asked. Amounts as it wrote them. */
+export type PaymentReport = {
+  tradeNumber: string
+  gatewayTrade: string
+  merchant: string
+  /** Decimal yuan exactly as received; the kernel parses it. */
+  amount: string
+  currency: 'CNY'
+  isPaid: boolean
+}
+
+/** A notification as it arrived, unparsed: signatures are over what was sent. */
+export type RawNotification = { method: string; query: string; contentType: string; body: string }
+
+export type Gateway = {
+  name: string
+  /** Opens an order at the gateway. Throws `GatewayError`. */
+  create: (account: GatewayAccount, order: GatewayOrder) => Promise<Checkout>
+  /** Asks after an order; null when the gateway does not know it. Throws `GatewayError`. */
+  query: (account: GatewayAccount, tradeNumber: string) => Promise<PaymentReport | null>
+  /**
+   * Checks a notification's signature over the raw input and reads it.
+   * Throws `GatewayError('signature' | 'malformed')`.
+   */
+  readNotification: (account: GatewayAccount, notification: RawNotification) => PaymentReport
+  /** The answers the gateway expects: taken (also for a repeat), and not taken (it will send again). */
+  answers: { taken: GatewayAnswer; refused: GatewayAnswer }
+  /** Pays back. Throws `GatewayError`; `ambiguous` when it may have been done. */
+  refund: (account: GatewayAccount, order: { tradeNumber: string; gatewayTrade: string; amountFen: bigint }) => Promise<void>
+}
+
+export type GatewayAnswer = { status: number; contentType: string; body: string }
+
+/**
+ * Why a gateway call came to nothing: `signature` (forged or another key), `malformed` (not its wire),
+ * `refused` (it said no; its words are in the message, for operators), `unavailable` (known not to have been
+ * done), `ambiguous` (it may have been done).
+ */
+export type GatewayErrorKind = 'signature' | 'malformed' | 'refused' | 'unavailable' | 'ambiguous'
+
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly kind: GatewayErrorKind
+  constructor(kind: GatewayErrorKind, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.kind = kind
+  }
+}
