@@ -35,7 +35,7 @@ export async function openInstallation(config: Config, options: { joins: boolean
   const cluster = await openCluster({
     dataDir: config.dataDir,
     role: options.joins ? 'join' : 'own',
-    log: (event, details) => log.info(details, event),
+    log: (event, { pid: serverPid, ...details }) => log.info({ serverPid, ...details }, event),
   })
   return {
     ...shared,
@@ -78,5 +78,6 @@ export const SQL_SOURCES = {
     'kernel/accounts/register.sql',
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
+    'kernel/payments/orders.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

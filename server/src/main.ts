@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { ClusterError } from './db/embedded/cluster.ts'
+import { whenDatabaseAnswers } from './db/errors.ts'
 import { MigrationError } from './db/migrate.ts'
 import { DIALECTS } from './dialects/index.ts'
 import { buildApp } from './http/app.ts'
@@ -10,6 +11,7 @@ import type { Installation } from './installation.ts'
 import { openInstallation } from './installation.ts'
 import { startDeadlineSweeper, startScheduledJobs } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
+import { OutboundError } from './kernel/ports/outbound.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
 import { readAdminPassword } from './secrets.ts'
 import { createSite, ensureAdministrator } from './site.ts'
@@ -37,15 +39,15 @@ async function startSite(
     secretKey,
     mail: config,
     providers: [createSketch()],
+    gateways: [],
+    outbound: async () => {
+      throw new OutboundError('forbidden', 'not open yet')
+    },
     log: siteLog,
   })
-  await ensureAdministrator(context, config.admin, async () => {
-    const { password, isNew } = await readAdminPassword(config.admin.password, config.dataDir)
-    if (isNew)
-      say(
-        `The administrator is ${config.admin.username} with password ${password} (kept in ${config.dataDir}/admin-password).`,
-      )
-    return password
+  const onError = (error: Error): void => siteLog.warn({ error }, 'the database connection failed')
+  await whenDatabaseAnswers(() => ensureAdministrator(context, config.admin, readFirstPassword(config)), {
+    onError,
   })
 
   const works = config.role !== 'api'
@@ -64,7 +66,7 @@ async function startSite(
       return null
     }
   }
-  const scheduled = works ? await startScheduledJobs(context) : null
+  const scheduled = works ? await whenDatabaseAnswers(() => startScheduledJobs(context), { onError }) : null
   const stopSweeping = works ? startDeadlineSweeper(context) : null
 
   return {
@@ -79,6 +81,19 @@ async function startSite(
       ])
       await close()
     },
+  }
+}
+
+/** The password of the first administrator; a generated one is shown once. */
+function readFirstPassword(config: Config): () => Promise<string> {
+  return async () => {
+    const { password, isNew } = await readAdminPassword(config.admin.password, config.dataDir)
+    const { username } = config.admin
+    if (isNew)
+      say(
+        `The administrator is ${username} with password ${password} (kept in ${config.dataDir}/admin-password).`,
+      )
+    return password
   }
 }
 

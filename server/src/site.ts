@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import type { Connection } from './db/database.ts'
 import { openDatabase, statement } from './db/database.ts'
+import { whenDatabaseAnswers } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { openPostgresEvents } from './events/postgres-events.ts'
 import { openDiskStore } from './files/disk-store.ts'
@@ -16,6 +17,8 @@ import { KernelError } from './kernel/errors.ts'
 import type { Ids } from './kernel/ids.ts'
 import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
+import type { Gateway } from './kernel/ports/gateway.ts'
+import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Provider } from './kernel/ports/provider.ts'
 import { createMemoryLimiter } from './limits/memory-limiter.ts'
 import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
@@ -29,6 +32,8 @@ export type SiteOptions = {
   secretKey: string
   mail: Pick<Config, 'smtpUrl' | 'mailFrom'>
   providers: readonly Provider[]
+  gateways: readonly Gateway[]
+  outbound: Outbound
   log: Log
   clock?: Context['clock']
   ids?: Ids
@@ -43,19 +48,21 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   const { dialect, connection, log } = options
   const clock = options.clock ?? { now: () => new Date() }
   const ids = options.ids ?? createIds()
-  const applied = await migrate(connection, SQL_SOURCES)
-  if (applied.length > 0) log.info({ site: dialect.name, applied }, 'migrated')
+  const onError = (error: unknown): void => log.warn({ error }, 'the database connection failed')
+  const soon = <T>(step: () => Promise<T>): Promise<T> => whenDatabaseAnswers(step, { onError })
+  const applied = await soon(() => migrate(connection, SQL_SOURCES))
+  if (applied.length > 0) log.info({ applied }, 'migrated')
 
-  const onError = (error: unknown): void =>
-    log.warn({ site: dialect.name, error }, 'the database connection failed')
   const name = `atelier ${dialect.name}`
   const db = openDatabase(connection, { max: options.connections, name, onError })
-  await db.transaction(async (within) => {
-    await within.rows(presetLock, [])
-    await applyPreset(within, dialect.preset)
-  })
-  const events = await openPostgresEvents(connection, { name, tag: ids.token(12), onError })
-  const catalog = await openCatalog(db, events, dialect.preset, onError)
+  await soon(() =>
+    db.transaction(async (within) => {
+      await within.rows(presetLock, [])
+      await applyPreset(within, dialect.preset)
+    }),
+  )
+  const events = await soon(() => openPostgresEvents(connection, { name, tag: ids.token(12), onError }))
+  const catalog = await soon(() => openCatalog(db, events, dialect.preset, onError))
   const { smtpUrl, mailFrom } = options.mail
   const mail = smtpUrl
     ? createSmtpMailer(smtpUrl, mailFrom)
@@ -73,6 +80,8 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     catalog,
     sessions: createSessionCache(events),
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
+    gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
+    outbound: options.outbound,
     files: await openDiskStore(join(options.dataDir, 'files', dialect.name)),
     publicUrl: options.publicUrl,
     mail,

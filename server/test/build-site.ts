@@ -10,6 +10,9 @@ import { createMetrics } from '../src/http/metrics.ts'
 import type { TaskWorker } from '../src/jobs/task-worker.ts'
 import { startTaskWorker } from '../src/jobs/task-worker.ts'
 import type { Context } from '../src/kernel/context.ts'
+import type { Gateway } from '../src/kernel/ports/gateway.ts'
+import type { Outbound } from '../src/kernel/ports/outbound.ts'
+import { OutboundError } from '../src/kernel/ports/outbound.ts'
 import type { Provider } from '../src/kernel/ports/provider.ts'
 import type { Preset } from '../src/kernel/preset.ts'
 import { createSite } from '../src/site.ts'
@@ -28,10 +31,16 @@ export type TestSite = {
   close: () => Promise<void>
 }
 
+const noOutbound: Outbound = async (url) => {
+  throw new OutboundError('forbidden', `this test opens no way to ${url}`)
+}
+
 /** A whole site on a database and data folder of its own; nothing works on its queue until a worker is started. */
 export async function buildSite(
   options: {
     providers?: readonly Provider[]
+    gateways?: readonly Gateway[]
+    outbound?: Outbound
     preset?: Partial<Preset>
     dialect?: Dialect
     now?: () => Date
@@ -52,6 +61,8 @@ export async function buildSite(
       secretKey: 'a test secret of more than thirty-two bytes',
       mail: { smtpUrl: null, mailFrom: 'Atelier <no-reply@example.com>' },
       providers: options.providers ?? [],
+      gateways: options.gateways ?? [],
+      outbound: options.outbound ?? noOutbound,
       log,
       ...(options.now && { clock: { now: options.now } }),
     })

@@ -4,6 +4,7 @@ import type { Account } from '../src/kernel/accounts/register.ts'
 import { createAccount } from '../src/kernel/accounts/register.ts'
 import type { Context } from '../src/kernel/context.ts'
 import type { Submission } from '../src/kernel/generation/submit.ts'
+import type { ImageInput } from '../src/kernel/generation/task.ts'
 import type { Credits } from '../src/kernel/money.ts'
 import { adjustBalance } from '../src/kernel/wallet/adjust.ts'
 
@@ -41,7 +42,10 @@ export async function createUser(
 }
 
 /** A picture to submit, with what a test wants to be different. */
-export function pictureOf(prompt: string, changes: Partial<Submission> = {}): Submission {
+export function pictureOf(
+  prompt: string,
+  changes: Partial<Pick<Submission, 'model' | 'idempotencyKey'>> & { input?: ImageInput } = {},
+): Submission {
   return {
     kind: 'image',
     model: null,

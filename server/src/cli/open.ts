@@ -2,6 +2,7 @@ import { readConfig } from '../config.ts'
 import { DIALECTS } from '../dialects/index.ts'
 import { openInstallation } from '../installation.ts'
 import type { Context } from '../kernel/context.ts'
+import { OutboundError } from '../kernel/ports/outbound.ts'
 import { createSite } from '../site.ts'
 
 /** What the user typed makes no sense; the message says what would. */
@@ -36,6 +37,8 @@ export async function withSite<T>(
       secretKey: installation.secretKey,
       mail: config,
       providers: [],
+      gateways: [],
+      outbound: async () => { throw new OutboundError('forbidden', 'not open yet') },
       log: installation.log,
     })
     try {

@@ -14,6 +14,26 @@ export function violatedCheck(error: unknown): string | null {
   return isPostgresError(error) && error.code === '23514' ? (error.constraint ?? '') : null
 }
 
+/**
+ * Takes a step of a start that needs the database, again and again while that is away: a process that starts
+ * beside a crash waits for the server as a running one does.
+ */
+export async function whenDatabaseAnswers<T>(
+  step: () => Promise<T>,
+  options: { withinMs?: number; onError: (error: Error) => void },
+): Promise<T> {
+  const endsAt = performance.now() + (options.withinMs ?? 60_000)
+  for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 1_000)) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!isConnectionLoss(error) || performance.now() > endsAt) throw error
+      options.onError(error as Error)
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+    }
+  }
+}
+
 const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EACCES'])
 const CONNECTION_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/

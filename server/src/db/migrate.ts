@@ -49,6 +49,7 @@ export async function migrate(connection: Connection, sources: Sources): Promise
 
 async function createDatabase(connection: Connection): Promise<void> {
   const client = new pg.Client({ ...connection, database: 'postgres' })
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query(`create database ${pg.escapeIdentifier(connection.database)}`)

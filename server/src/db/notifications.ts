@@ -29,6 +29,7 @@ export async function openNotifications(
   },
 ): Promise<Notifications> {
   let client: pg.Client | undefined
+  let opened = false
   let closed = false
   let outbox = new Set<string>()
   let timer: NodeJS.Timeout | undefined
@@ -45,7 +46,7 @@ export async function openNotifications(
     })
     fresh.on('end', () => {
       if (client === fresh) client = undefined
-      if (!closed) void reconnect()
+      if (opened && !closed) void reconnect()
     })
     await fresh.connect()
     await fresh.query(`listen ${CHANNEL}`)
@@ -91,6 +92,7 @@ export async function openNotifications(
   }
 
   await connect()
+  opened = true
   return {
     send: (message) => {
       outbox.add(message)

@@ -91,6 +91,7 @@ export interface Entry {
 export interface File {
   bytes: bigint;
   created_at: Generated<Date>;
+  duration_ms: number | null;
   height: number | null;
   id: Generated<bigint>;
   media_type: string;
@@ -128,6 +129,7 @@ export interface Idempotency {
   body_hash: Buffer;
   created_at: Generated<Date>;
   key: string;
+  order_id: bigint | null;
   scope: string;
   task_id: bigint | null;
 }
@@ -148,6 +150,60 @@ export interface Model {
   state: Generated<string>;
   title: string;
   updated_at: Generated<Date>;
+}
+
+export interface PaymentChannel {
+  created_at: Generated<Date>;
+  deleted_at: Date | null;
+  enabled: Generated<boolean>;
+  gateway: string;
+  id: Generated<bigint>;
+  merchant: string;
+  methods: string[];
+  name: string;
+  options: Generated<Json>;
+  secret: Buffer;
+  updated_at: Generated<Date>;
+  url: string;
+  uuid: string;
+}
+
+export interface PaymentOrder {
+  account_id: bigint;
+  amount_fen: bigint;
+  channel_id: bigint;
+  created_at: Generated<Date>;
+  credits: bigint;
+  currency: Generated<string>;
+  entry_id: bigint | null;
+  expires_at: Date;
+  gateway_trade: string | null;
+  handle: string;
+  id: Generated<bigint>;
+  method: string;
+  name: string;
+  next_poll_at: Date | null;
+  paid_at: Date | null;
+  pay_url: string | null;
+  polls: Generated<number>;
+  qr_code: string | null;
+  refund_entry_id: bigint | null;
+  refunded_at: Date | null;
+  return_url: string;
+  settled_by: string | null;
+  state: Generated<string>;
+  trade_number: string;
+  updated_at: Generated<Date>;
+}
+
+export interface PaymentReport {
+  channel_id: bigint;
+  id: Generated<bigint>;
+  order_id: bigint;
+  outcome: string;
+  received_at: Generated<Date>;
+  report: Json;
+  source: string;
 }
 
 export interface Price {
@@ -253,6 +309,9 @@ export interface DB {
   idempotency: Idempotency;
   migration: Migration;
   model: Model;
+  payment_channel: PaymentChannel;
+  payment_order: PaymentOrder;
+  payment_report: PaymentReport;
   price: Price;
   queue_clock: QueueClock;
   queue_place: QueuePlace;

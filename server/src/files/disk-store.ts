@@ -19,7 +19,8 @@ export async function openDiskStore(dir: string): Promise<FileStore> {
     put: async (key, bytes) => {
       const path = pathOf(key)
       await mkdir(join(dir, key.slice(0, 2)), { recursive: true, mode: 0o700 })
-      const temporary = `${path}.${process.pid}.part`
+      // A key has one writer, and whoever removes the key removes what a killed one left of it.
+      const temporary = `${path}.part`
       try {
         const file = await open(temporary, 'w', 0o600)
         try {
@@ -49,6 +50,9 @@ export async function openDiskStore(dir: string): Promise<FileStore> {
       }
     },
     read: (key, range) => createReadStream(pathOf(key), range),
-    remove: (key) => rm(pathOf(key), { force: true }),
+    remove: async (key) => {
+      await rm(pathOf(key), { force: true })
+      await rm(`${pathOf(key)}.part`, { force: true })
+    },
   }
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
@@ -11,9 +12,10 @@ import { KernelError, refusal } from '../kernel/errors.ts'
 import { fileUrl } from '../kernel/works/file-url.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
-import { toIssues, unstorableText } from './issues.ts'
+import { toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
+import { mountNotifications } from './payments.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
 
@@ -26,6 +28,8 @@ type AppOptions = {
   metrics: Metrics
   /** CIDRs whose X-Forwarded-For is believed. */
   trustProxy: readonly string[]
+  /** How long a request may take to arrive, head and body; 30 s unless given. */
+  requestTimeoutMs?: number
 }
 
 /**
@@ -39,27 +43,51 @@ export async function buildApp(
 ): Promise<FastifyInstance> {
   const tokens = createTokens(context.keys.token, context.site, context.clock.now)
   const view: View = { token: tokens.sign, fileUrl: (storeKey) => fileUrl(context, storeKey) }
+  const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+  const latest = new WeakMap<Socket, ServerResponse>()
   const app = fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout,
+    http: {
+      // Left alone, Node gives the head 60 s, then uses the longer of the two times for the whole request, and
+      // looks for late ones only every 30 s: a body of one byte a second would be borne for 90.
+      headersTimeout: requestTimeout,
+      connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
+      // Refused in the envelope, below.
+      requireHostHeader: false,
+    },
     handlerTimeout: LONGEST_ANSWER_MS,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
     // Closing waits for answers under way; idle keep-alive connections must not hold it up.
     forceCloseConnections: 'idle',
+    // A request that comes in meanwhile is answered like any other: Fastify's own 503 is not the dialect's.
+    return503OnClosing: false,
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, useDefaults: false },
     },
     frameworkErrors: (_error, request, reply) => {
-      void send(reply as FastifyReply, dialect.faults.malformedRequest(), 'malformed_request')
+      // No hook has run, so a browser's front-end could not read the answer without these.
+      const answer = { ...dialect.faults.malformedRequest(), headers: BARE_HEADERS }
+      void send(reply as FastifyReply, answer, 'malformed_request')
       count(options.metrics, request as FastifyRequest, reply as FastifyReply)
     },
-    clientErrorHandler: (error, socket) => answerRawSocket(dialect, error, socket),
+    clientErrorHandler: (error, socket) => answerRawSocket(dialect, error, socket, latest.get(socket)),
   })
+  app.server.on('request', (request, response) => latest.set(request.socket, response))
+  // Node would answer 417 without a body; a server may as well do what is asked (RFC 9110, 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response))
 
-  await app.register(cors, { origin: '*', exposedHeaders: ['Retry-After'], maxAge: 86_400 })
+  await app.register(cors, {
+    origin: '*',
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['Retry-After'],
+    maxAge: 86_400,
+    // Otherwise an OPTIONS that is no preflight is answered in plain English.
+    strictPreflight: false,
+  })
   await app.register(helmet, {
     contentSecurityPolicy: {
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
@@ -69,11 +97,25 @@ export async function buildApp(
     crossOriginResourcePolicy: { policy: 'cross-origin' },
     strictTransportSecurity: false,
   })
-  app.removeContentTypeParser('text/plain')
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.headers.host !== undefined || request.raw.httpVersion === '1.0') return
+    return send(reply.header('connection', 'close'), dialect.faults.malformedRequest(), 'malformed_request')
+  })
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser(['application/json', 'text/plain'])
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    // Clients that name a content type with every request do so with a DELETE too, which has no body.
+    if (text === '' && !routeOf(request)?.body) done(null, undefined)
+    else parseJson(request, String(text), done)
+  })
   app.setNotFoundHandler((request, reply) =>
     send(reply, dialect.faults.unknownRoute(request.method, pathOf(request)), 'unknown_route'),
   )
   app.setErrorHandler((error: FastifyError, request, reply) => {
+    // What is wrong with a body does not matter where there is nothing to send it to.
+    if (request.is404 && (error.statusCode === 400 || error.statusCode === 415)) {
+      return send(reply, dialect.faults.unknownRoute(request.method, pathOf(request)), 'unknown_route')
+    }
     const { reply: answer, code } = explain(dialect, error, routeOf(request))
     if (code === 'crash' || code === 'unavailable') {
       request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed')
@@ -96,6 +138,7 @@ export async function buildApp(
 
   mountOperations(app, context, options.metrics)
   mountFiles(app, context, dialect)
+  mountNotifications(app, context, dialect)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }
@@ -123,7 +166,7 @@ function mount(
     },
     preValidation: async (request, reply) => {
       const field =
-        unstorableText(request.body) ?? unstorableText(request.params) ?? unstorableText(request.query)
+        unstorablePart(request.body) ?? unstorablePart(request.params) ?? unstorablePart(request.query)
       if (field !== null) {
         const issues = [{ field, problem: 'format' as const }]
         return send(reply, (route.invalid ?? dialect.faults.invalid)(issues), 'invalid')
@@ -194,7 +237,9 @@ function explain(
   if (error.validation) {
     return { reply: (route?.invalid ?? faults.invalid)(toIssues(error.validation)), code: 'invalid' }
   }
-  if (isConnectionLoss(error)) return { reply: refusals.unavailable({}), code: 'unavailable' }
+  // With a status it is Fastify's: a client that left in the middle of its body is no failure of the database.
+  if (error.statusCode === undefined && isConnectionLoss(error))
+    return { reply: refusals.unavailable({}), code: 'unavailable' }
   switch (error.statusCode) {
     case 400:
       return { reply: faults.badJson(), code: 'bad_json' }
@@ -222,10 +267,33 @@ function send(reply: FastifyReply, answer: Reply, code: string): FastifyReply {
     .send(answer.body)
 }
 
-/** Requests that never became one: no reply object, only a socket. */
-function answerRawSocket(dialect: Dialect, error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/** What every answer needs that no hook has seen. */
+const BARE_HEADERS = {
+  'access-control-allow-origin': '*',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
+
+/**
+ * Requests that never became one: no reply object, only a socket.
+ *
+ * @param latest the answer to the last request on this connection that did become one.
+ */
+function answerRawSocket(
+  dialect: Dialect,
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  latest: ServerResponse | undefined,
+): void {
+  // Refused before its body was read, and now the rest of the body is late or broken: it has its answer.
+  const isAnswered = latest?.headersSent && !latest.req.complete
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy()
+    return
+  }
+  // An earlier request is still being answered, and nothing may be written into that.
+  if (latest?.req.complete && !latest.writableFinished) {
+    latest.once('finish', () => socket.end())
     return
   }
   const { faults } = dialect
@@ -236,9 +304,14 @@ function answerRawSocket(dialect: Dialect, error: NodeJS.ErrnoException, socket:
         ? [faults.malformedRequest(), '431 Request Header Fields Too Large']
         : [faults.malformedRequest(), '400 Bad Request']
   const body = JSON.stringify(answer.body)
-  socket.end(
-    `HTTP/1.1 ${line}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
+  const headers = {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+    ...BARE_HEADERS,
+  }
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${line}\r\n${head.join('')}\r\n${body}`)
 }
 
 function count(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {

@@ -22,22 +22,32 @@ export function toIssues(errors: readonly FastifySchemaValidationError[]): Issue
   for (const { keyword, instancePath, params } of errors) {
     const at = instancePath.slice(1).replaceAll('/', '.')
     const name = String(params.missingProperty ?? params.additionalProperty ?? '')
-    const field = [at, name].filter(Boolean).join('.')
+    const field = shorten([at, name].filter(Boolean).join('.'))
     if (!byField.has(field)) byField.set(field, { field, problem: PROBLEMS[keyword] ?? 'format' })
   }
   return [...byField.values()]
 }
 
+/** Deeper than any document asks for; walking much deeper would exhaust the stack. */
+const DEEPEST = 64
+const LONGEST_NAME = 100
+
+/** Names can be the client's own, of any length; a reply does not send megabytes back. */
+function shorten(field: string): string {
+  return field.length > LONGEST_NAME ? `${field.slice(0, LONGEST_NAME)}…` : field
+}
+
 /**
- * The first text in a value that PostgreSQL cannot store: one with a NUL or half a surrogate pair. Returns the
- * field, or null when all is well.
+ * The first part of a value that cannot be kept: text with a NUL or half a surrogate pair, which PostgreSQL
+ * refuses, or nesting without end. Returns the field, or null when all is well.
  */
-export function unstorableText(value: unknown, field = ''): string | null {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? field : null
+export function unstorablePart(value: unknown, field = '', depth = 0): string | null {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? shorten(field) : null
   if (typeof value !== 'object' || value === null) return null
+  if (depth >= DEEPEST) return shorten(field)
   for (const [name, one] of Object.entries(value)) {
     const path = field ? `${field}.${name}` : name
-    const found = unstorableText(name, path) ?? unstorableText(one, path)
+    const found = unstorablePart(name, path) ?? unstorablePart(one, path, depth + 1)
     if (found !== null) return found
   }
   return null

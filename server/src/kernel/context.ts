@@ -5,8 +5,10 @@ import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
 import type { Events } from './ports/events.ts'
 import type { FileStore } from './ports/file-store.ts'
+import type { Gateway } from './ports/gateway.ts'
 import type { Limiter } from './ports/limiter.ts'
 import type { Mailer } from './ports/mailer.ts'
+import type { Outbound } from './ports/outbound.ts'
 import type { Provider } from './ports/provider.ts'
 import type { Preset } from './preset.ts'
 
@@ -29,9 +31,12 @@ export type Context = {
   catalog: Catalog
   sessions: SessionCache
   providers: ReadonlyMap<string, Provider>
+  gateways: ReadonlyMap<string, Gateway>
   files: FileStore
   /** Address of this site as clients see it, without a trailing slash. */
   publicUrl: string
+  /** The one way to other people's servers. */
+  outbound: Outbound
   mail: Mailer
   events: Events
   limiter: Limiter

@@ -23,10 +23,17 @@ export type ErrorDetails = {
   // Asking for something
   input_invalid: { field: string; problem: InputProblem }
   insufficient_credits: { required: Credits; available: Credits }
-  credit_limit_exceeded: Record<never, never>
   idempotency_key_reused: Record<never, never>
   rate_limited: { retryAfterSeconds: number }
   model_not_found: { model: string }
+  // Payments
+  payment_unconfigured: Record<never, never>
+  package_not_found: { id: string }
+  payment_method_refused: { method: string }
+  order_not_found: { id: string }
+  order_not_refundable: { id: string }
+  channel_not_found: { id: string }
+  gateway_failed: Record<never, never>
   // Tasks and works
   task_not_found: { id: string }
   task_not_cancelable: { id: string }

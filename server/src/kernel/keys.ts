@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
 /** The keys of one site, all derived from the installation's secret. */
 export type Keys = {
@@ -8,9 +8,17 @@ export type Keys = {
   chain: Buffer
   /** HMAC-SHA256 of short-lived codes, so that a copy of the database reveals none. */
   codeHash: (...parts: string[]) => Buffer
+  /** Four characters that tell this installation's numbers from another's at a shared merchant. */
+  installationTag: string
+  /** Encrypts a credential for the database (AES-256-GCM). */
+  seal: (secret: string) => Buffer
+  /** Decrypts what `seal` made. Throws when it was changed, or sealed under another SECRET_KEY. */
+  open: (sealed: Buffer) => string
 }
 
 const HMAC_BLOCK = 64
+const NONCE = 12
+const TAG = 16
 
 /**
  * Derives a site's keys.
@@ -25,9 +33,23 @@ export function deriveKeys(secret: string, site: string): Keys {
   const chain = Buffer.alloc(HMAC_BLOCK)
   derive('ledger chain').copy(chain)
   const codeKey = derive('codes')
+  const boxKey = derive('credentials')
   return {
     token: derive('session token'),
     chain: Buffer.concat([chain.map((byte) => byte ^ 0x36), chain.map((byte) => byte ^ 0x5c)]),
     codeHash: (...parts) => createHmac('sha256', codeKey).update(parts.join('\0')).digest(),
+    installationTag: derive('installation tag').toString('hex').slice(0, 4),
+    seal: (text) => {
+      const nonce = randomBytes(NONCE)
+      const cipher = createCipheriv('aes-256-gcm', boxKey, nonce)
+      return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
+    },
+    open: (sealed) => {
+      const decipher = createDecipheriv('aes-256-gcm', boxKey, sealed.subarray(0, NONCE), {
+        authTagLength: TAG,
+      })
+      decipher.setAuthTag(sealed.subarray(-TAG))
+      return Buffer.concat([decipher.update(sealed.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8')
+    },
   }
 }

@@ -1,3 +1,4 @@
+import type { Fen } from './fen.ts'
 import type { TaskKind } from './generation/task.ts'
 import type { Credits } from './money.ts'
 
@@ -23,6 +24,14 @@ export type Preset = {
   models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
   /** Price of one output, by kind. */
   prices: Readonly<Record<TaskKind, Credits>>
+  /** What can be bought, in the order it is shown. */
+  packages: readonly Package[]
+  /** How it can be paid for. */
+  methods: readonly string[]
+  /** The id that clients see for a new order. */
+  orderHandle: (nowMs: number, random: string) => string
+  /** The path, from the root, where a channel's notifications arrive. */
+  notifyPath: (channelUuid: string) => string
   /** Time a task may take from submission to its end before it is given up and paid back. */
   taskMs: number
   /** Largest picture an edge asks for, in pixels a side. */
@@ -31,6 +40,8 @@ export type Preset = {
   /** The id that clients see for a new task. */
   taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
 }
+
+export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }
 
 export type CodePurpose = 'register' | 'login' | 'reset_password'
 

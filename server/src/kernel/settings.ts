@@ -1,6 +1,7 @@
 import { refusal } from './errors.ts'
+import { fen, formatYuan, parseYuan } from './fen.ts'
 import { parseCredits, toText } from './money.ts'
-import type { Limit, Preset, RateClass } from './preset.ts'
+import type { Limit, Package, Preset, RateClass } from './preset.ts'
 
 /** One setting that an operator may override: how it is shown, read and put in force. */
 type Setting = { show: (preset: Preset) => unknown; apply: (preset: Preset, value: unknown) => Preset | null }
@@ -32,6 +33,21 @@ const seconds = (pick: 'taskMs' | 'sessionMs', least: number, most: number): Set
       : null,
 })
 
+/** `[{ "id", "name", "credits", "yuan" }]`, with yuan as text of two decimals at most. */
+function readPackages(value: unknown): Package[] | null {
+  if (!Array.isArray(value) || value.length > 50) return null
+  const packages = value.map((one: Record<string, unknown>): Package | null => {
+    const amount = parseCredits(String(one?.credits))
+    const priceFen = parseYuan(String(one?.yuan))
+    const { id, name } = one ?? {}
+    if (typeof id !== 'string' || !/^[a-z0-9_-]{1,40}$/.test(id) || typeof name !== 'string' || name === '')
+      return null
+    return amount && amount > 0n && priceFen ? { id, name, credits: amount, priceFen: fen(priceFen) } : null
+  })
+  const isWhole = packages.every((one) => one !== null)
+  return isWhole && new Set(packages.map((one) => one?.id)).size === packages.length ? packages : null
+}
+
 /** Every setting by its name. A missing one is not a setting. */
 const SETTINGS: Readonly<Record<string, Setting>> = {
   sign_up_bonus: {
@@ -48,6 +64,19 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
       value.every((one) => typeof one === 'string' && /^[a-z0-9.-]+\.[a-z]+$/.test(one))
         ? { ...preset, emailDomains: value }
         : null,
+  },
+  packages: {
+    show: (preset) =>
+      preset.packages.map(({ id, name, credits, priceFen }) => ({
+        id,
+        name,
+        credits: toText(credits),
+        yuan: formatYuan(priceFen),
+      })),
+    apply: (preset, value) => {
+      const packages = readPackages(value)
+      return packages && { ...preset, packages }
+    },
   },
   session_seconds: seconds('sessionMs', 60, 365 * 86_400),
   task_seconds: seconds('taskMs', 5, 7 * 86_400),

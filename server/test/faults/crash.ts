@@ -29,9 +29,6 @@ async function main(options: Options): Promise<boolean> {
     `seed ${options.seed}: ${options.kills} kills, ${options.users} users, 1 api, ${options.workers} workers`,
   )
   const machine = await startMachine({ workers: options.workers, random })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void machine.clear({ keep: options.keep }).finally(() => process.exit(1)))
-  }
   try {
     const { checks, summary } = await run(machine, options)
     return report(checks, summary)

@@ -154,6 +154,10 @@ export async function startMachine(options: { workers: number; random: Random })
       if (!keep) rmSync(root, { recursive: true, force: true })
     },
   }
+  // Before the first process is there: nothing of the run may outlive it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void machine.clear({ keep: false }).finally(() => process.exit(1)))
+  }
   try {
     machine.units.push(launch('api', 'api'))
     for (let number = 1; number <= options.workers; number += 1) {

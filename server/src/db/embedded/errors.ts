@@ -13,6 +13,8 @@ export type ClusterErrorCode =
   | 'shared_memory'
   | 'start_failed'
   | 'still_in_use'
+  /** A server of ours was killed while it started: try again. */
+  | 'killed'
 
 /** A failure of the embedded database. Its message is one sentence that a newcomer can act on. */
 export class ClusterError extends Error {

@@ -136,6 +136,7 @@ export async function startPostmaster(options: {
   const logFile = await open(logPath, 'a', 0o600)
   const logStart = (await logFile.stat()).size
   let ended: string | undefined
+  let wasKilled = false
   let pid: number | undefined
   try {
     const child = spawn(
@@ -162,6 +163,7 @@ export async function startPostmaster(options: {
     })
     child.on('exit', (code, signalName) => {
       ended = `error: it ended with ${signalName ?? `code ${code}`}`
+      wasKilled = signalName === 'SIGKILL'
       options.onExit()
     })
   } finally {
@@ -174,6 +176,11 @@ export async function startPostmaster(options: {
     abort: options.abort,
     failure: async () => {
       if (ended === undefined && pid !== undefined) return undefined
+      if (wasKilled)
+        return new ClusterError(
+          'killed',
+          `PostgreSQL was killed while it started in ${options.dataDir}: start again.`,
+        )
       return explainEnd(options.dataDir, logPath, logStart, ended ?? 'error: it could not be started')
     },
   })

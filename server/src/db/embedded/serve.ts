@@ -110,7 +110,7 @@ export async function serve(server: Server, occasion: 'start' | 'restart'): Prom
       }
       return started
     } catch (error) {
-      const inUse = error instanceof ClusterError && error.code === 'still_in_use'
+      const inUse = error instanceof ClusterError && ['still_in_use', 'killed'].includes(error.code)
       if (!inUse || performance.now() - startedAt > stillInUseTimeoutMs) throw error
       await sleep(100, undefined, { signal: server.abort })
     }

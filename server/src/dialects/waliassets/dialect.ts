@@ -2,6 +2,7 @@ import type { Dialect } from '../../http/dialect.ts'
 import { authRoutes } from './auth.ts'
 import { faults } from './faults.ts'
 import { generateRoutes } from './generate.ts'
+import { paymentRoutes } from './payment.ts'
 import { preset } from './preset.ts'
 import { refusals } from './refusals.ts'
 import { tokenRoutes } from './token.ts'
@@ -17,5 +18,5 @@ export const waliassets: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [...authRoutes, ...tokenRoutes, ...generateRoutes],
+  routes: [...authRoutes, ...tokenRoutes, ...paymentRoutes, ...generateRoutes],
 }

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import type { Issue, View } from '../../http/dialect.ts'
 import { route } from '../../http/dialect.ts'
@@ -10,6 +11,7 @@ import { runTask } from '../../kernel/generation/wait.ts'
 import type { IdempotencyKey } from '../../kernel/idempotency.ts'
 import { bindIdempotencyKey } from '../../kernel/idempotency.ts'
 import { toNumber, toText } from '../../kernel/money.ts'
+import { storePictureFrom } from '../../kernel/uploads/take-picture.ts'
 import { deleteWork } from '../../kernel/works/delete.ts'
 import type { HistoryItem } from '../../kernel/works/history.ts'
 import { readHistory } from '../../kernel/works/history.ts'
@@ -74,6 +76,76 @@ const image = route({
     ),
 })
 
+const ContentPart = Type.Object({
+  type: Type.Optional(Type.String({ maxLength: 40 })),
+  text: Type.Optional(Type.String({ maxLength: 8_000 })),
+  image_url: Type.Optional(Type.Object({ url: Type.String() })),
+})
+
+const GenerateAnimation = Type.Object({
+  model: Type.String({ minLength: 1, maxLength: 100 }),
+  content: Type.Union([
+    Type.String({ minLength: 1 }),
+    Type.Array(ContentPart, { minItems: 1, maxItems: 10 }),
+  ]),
+})
+
+const LARGEST_ANIMATION_BODY = 30 * 1_048_576
+/** The size, length and rate of a clip: the document lets nobody choose. */
+const CLIP = { width: 1_280, height: 720, seconds: 5, fps: 24 } as const
+
+/** 动画生成: `POST /generate/animation`; `content` is a description, a picture, or the parts of both. */
+const animation = route({
+  method: 'POST',
+  path: '/generate/animation',
+  allow: 'user',
+  rate: 'generate',
+  body: GenerateAnimation,
+  bodyLimit: LARGEST_ANIMATION_BODY,
+  invalid: (issues) =>
+    issues.some(({ problem }) => problem === 'missing' || problem === 'too_short')
+      ? refuse(1601, '缺少必要参数: model 和 content')
+      : refuseIssues(issues),
+  run: async (context, actor, { body, idempotencyKey, origin }) => {
+    const { prompt, picture } = readContent(body.content)
+    const seed = context.ids.integer(1, LARGEST_SEED)
+    const source = picture === null ? null : await storePictureFrom(context, 'content', picture)
+    return runTask(context, actor, {
+      kind: 'video',
+      model: body.model,
+      input: { prompt, ...CLIP, seed, ...(source !== null && { source }) },
+      // Never the picture itself: histories stay small (W12).
+      parameters: { model: body.model, content: prompt, has_image: picture !== null, seed },
+      idempotencyKey: bindKey('generate/animation', idempotencyKey, body),
+      origin,
+    })
+  },
+  reply: (task, view) =>
+    done(
+      {
+        taskId: task.handle,
+        video_url: urlsOf(task, view)[0] ?? null,
+        tokenConsumed: toNumber(task.charged),
+      },
+      `视频生成成功，消耗 ${toText(task.charged)} tokens`,
+    ),
+})
+
+type Content = Static<typeof GenerateAnimation>['content']
+
+/** The words and the first picture of a `content`; a text that is an address of a picture is that picture. */
+function readContent(content: Content): { prompt: string; picture: string | null } {
+  if (typeof content === 'string') {
+    const isPicture = /^(data:image\/|https?:\/\/\S+$)/.test(content)
+    return isPicture ? { prompt: '', picture: content } : { prompt: content, picture: null }
+  }
+  const prompt = content
+    .map((part) => part.text ?? '')
+    .join(' ')
+    .trim()
+  return { prompt, picture: content.find((part) => part.image_url)?.image_url?.url ?? null }
+}
+
 function parseSize(text: string): { width: number; height: number } {
   const match = /^(\d{1,5})[x×*](\d{1,5})$/i.exec(text.trim())
   if (!match) throw refusal('input_invalid', { field: 'size', problem: 'format' })
@@ -111,8 +183,8 @@ const STATUS: Readonly<Record<TaskState, keyof typeof STATES>> = {
   canceled: 'failed',
 }
 
-const TYPES: Readonly<Record<TaskKind, string>> = { image: 'image' }
-const KINDS: Readonly<Record<string, TaskKind>> = { image: 'image' }
+const TYPES: Readonly<Record<TaskKind, string>> = { image: 'image', video: 'animation' }
+const KINDS: Readonly<Record<string, TaskKind>> = { image: 'image', animation: 'video' }
 
 function presentStatus(task: Task, view: View) {
   const resultUrls = urlsOf(task, view)
@@ -185,4 +257,4 @@ const deleteHistory = route({
   reply: () => done(null, '删除成功'),
 })
 
-export const generateRoutes = [image, status, history, deleteHistory]
+export const generateRoutes = [image, animation, status, history, deleteHistory]

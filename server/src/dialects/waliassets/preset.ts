@@ -1,3 +1,4 @@
+import { fen } from '../../kernel/fen.ts'
 import { units } from '../../kernel/money.ts'
 import type { CodePurpose, Preset } from '../../kernel/preset.ts'
 
@@ -8,6 +9,15 @@ const PURPOSES: Readonly<Record<CodePurpose, string>> = {
   login: '登录',
   reset_password: '重置密码',
 }
+
+/** Token套餐: tokens and fen. The answer's example lists three, the table five; all five are sold. */
+const PACKAGES = [
+  [100, 200n],
+  [500, 900n],
+  [1_000, 1_600n],
+  [2_000, 3_000n],
+  [5_000, 7_000n],
+] as const
 
 /** What specs/waliassets.md fixes: bonus, prices, domains, mail; sessions and limits by the decided readings. */
 export const preset: Preset = {
@@ -26,8 +36,20 @@ export const preset: Preset = {
 <tr><td style="font-size:14px;line-height:22px;color:#646a73">验证码${minutes}分钟内有效，请勿告诉他人。<br>如非本人操作，请忽略本邮件。</td></tr>
 </table></td></tr></table></body></html>`,
   }),
-  models: [{ name: 'image_model', title: '图像生成', description: '文字生成图片', kind: 'image' }],
-  prices: { image: units(20) },
+  models: [
+    { name: 'image_model', title: '图像生成', description: '文字生成图片', kind: 'image' },
+    { name: 'animation_model', title: '动画生成', description: '文字或图片生成视频', kind: 'video' },
+  ],
+  prices: { image: units(20), video: units(100) },
+  packages: PACKAGES.map(([tokens, priceFen]) => ({
+    id: `package_${tokens}`,
+    name: `${tokens} Tokens`,
+    credits: units(tokens),
+    priceFen: fen(priceFen),
+  })),
+  methods: ['alipay', 'wxpay'],
+  orderHandle: (nowMs, random) => `order_${nowMs}_${random}`,
+  notifyPath: (channelUuid) => `/api/payment/notify/${channelUuid}`,
   taskMs: 10 * 60_000,
   maxSide: 2_048,
   limits: {
@@ -36,5 +58,5 @@ export const preset: Preset = {
     read: { points: 1_200, perSeconds: 60 },
     write: { points: 120, perSeconds: 60 },
   },
-  taskHandle: (kind, nowMs, random) => `${{ image: 'img' }[kind]}_${nowMs}_${random}`,
+  taskHandle: (kind, nowMs, random) => `${{ image: 'img', video: 'anim' }[kind]}_${nowMs}_${random}`,
 }

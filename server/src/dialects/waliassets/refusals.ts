@@ -52,11 +52,18 @@ export const refusals: Refusals = {
       required: toNumber(required),
       shortfall: toNumber(required - available),
     }),
-  credit_limit_exceeded: () => refuse(1302, 'Token交易失败'),
   idempotency_key_reused: () => refuse(1602, 'Idempotency-Key 已用于另一请求，请更换后重试'),
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(9003, `请求过于频繁，请${retryAfterSeconds}秒后再试`, { retryAfter: retryAfterSeconds }, 429),
   model_not_found: () => refuse(1503, '生成参数无效: 模型不存在或未开放'),
+
+  payment_unconfigured: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
+  package_not_found: () => refuse(1406, '无效的套餐类型'),
+  payment_method_refused: () => refuse(1602, '不支持的支付方式'),
+  order_not_found: () => refuse(1402, '订单不存在'),
+  order_not_refundable: () => refuse(1404, '只能退款已支付的订单'),
+  channel_not_found: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
+  gateway_failed: () => refuse(1404, '支付服务暂时不可用，请稍后重试'),
 
   task_not_found: () => refuse(1501, '任务不存在'),
   task_not_cancelable: () => refuse(1503, '任务已结束，无法取消'),

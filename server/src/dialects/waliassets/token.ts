@@ -22,13 +22,18 @@ const balance = route({
     }),
 })
 
-const CONSUMPTION: Readonly<Record<TaskKind, string>> = { image: 'IMAGE_GENERATION' }
-const TITLES: Readonly<Record<TaskKind, string>> = { image: '图像生成' }
+const CONSUMPTION: Readonly<Record<TaskKind, string>> = {
+  image: 'IMAGE_GENERATION',
+  video: 'VIDEO_GENERATION',
+}
+const TITLES: Readonly<Record<TaskKind, string>> = { image: '图像生成', video: '动画生成' }
 
-/** 交易类型, each with the entries it stands for. Payments come with the payment routes. */
+/** 交易类型, each with the entries it stands for. */
 const TYPES: Readonly<Record<string, StatementFilter>> = {
   REGISTER_BONUS: [{ kinds: ['bonus'] }],
   IMAGE_GENERATION: [{ kinds: ['hold'], topic: 'image' }],
+  VIDEO_GENERATION: [{ kinds: ['hold'], topic: 'video' }],
+  PAYMENT: [{ kinds: ['purchase', 'purchase_refund'] }],
   ADMIN_ADJUST: [{ kinds: ['adjustment'] }],
   REFUND: [{ kinds: ['release', 'difference'] }],
 }
@@ -54,6 +59,14 @@ const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: strin
   bonus: ({ reason }) => ({ type: 'REGISTER_BONUS', description: reason ?? '新用户注册奖励' }),
   adjustment: ({ reason }) => ({ type: 'ADMIN_ADJUST', description: reason ?? '管理员调整' }),
   hold: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
+  purchase: ({ order }) => ({
+    type: 'PAYMENT',
+    description: `支付充值 - 订单号: ${order?.tradeNumber ?? ''}`,
+  }),
+  purchase_refund: ({ order }) => ({
+    type: 'PAYMENT',
+    description: `支付退款 - 订单号: ${order?.tradeNumber ?? ''}`,
+  }),
   // A capture changes no balance and so is never a row; only what it gives back is.
   capture: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
   difference: ({ topic }) => ({ type: 'REFUND', description: `${TITLES[topic ?? 'image']}差额退还` }),
@@ -66,9 +79,16 @@ function presentRow(row: StatementRow) {
     ...ROW_TYPES[row.kind](row),
     amount: toNumber(row.amount),
     balance: toNumber(row.balance),
-    metadata: row.taskHandle === null ? {} : { taskId: row.taskHandle },
+    metadata: presentMetadata(row),
     createdAt: presentTime(row.createdAt),
   }
+}
+
+function presentMetadata({ taskHandle, order }: StatementRow) {
+  if (order) {
+    return { paymentOrderId: order.handle, tradeNo: order.gatewayTrade, paymentType: order.method }
+  }
+  return taskHandle === null ? {} : { taskId: taskHandle }
 }
 
 export const tokenRoutes = [balance, transactions]

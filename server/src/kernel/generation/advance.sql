@@ -124,10 +124,10 @@ begin
   end if;
   update work set state = case when p_state = 'succeeded' then 'ready' else 'failed' end where task_id = p_task;
   if p_files is not null then
-    insert into file (work_id, role, position, store_key, media_type, bytes, width, height)
-    select w.id, f.role, f.position, f.store_key, f.media_type, f.bytes, f.width, f.height
+    insert into file (work_id, role, position, store_key, media_type, bytes, width, height, duration_ms)
+    select w.id, f.role, f.position, f.store_key, f.media_type, f.bytes, f.width, f.height, f.duration_ms
     from work w, jsonb_to_recordset(p_files) as f (role text, position int, store_key text, media_type text,
-      bytes bigint, width int, height int)
+      bytes bigint, width int, height int, duration_ms int)
     where w.task_id = p_task;
   end if;
   update attempt set state = case when p_state = 'succeeded' then 'succeeded' else 'failed' end, error = p_error,

@@ -8,6 +8,8 @@ import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
 import type { CallOptions, Provider, ProviderErrorKind, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
+import { readStored } from '../uploads/take-picture.ts'
+import type { StoredFile } from '../works/store-outputs.ts'
 import { removeLeftovers, storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
 
@@ -105,9 +107,10 @@ async function callProvider(
     const recorded = await context.db.rows(recordChannel, [task.id, task.generation, channel.id])
     if (recorded.length === 0) throw new ProviderError('unavailable', 'the claim was lost before the call')
   }
+  const job = await toJob(context, task, channel)
   return slotsOf(provider)(() => {
     options.signal.throwIfAborted()
-    return provider.start(toJob(task, channel), options)
+    return provider.start(job, options)
   })
 }
 
@@ -122,8 +125,17 @@ function slotsOf(provider: Provider): LimitFunction {
   return made
 }
 
-function toJob(task: Claimed, channel: Channel): ProviderJob {
-  return { kind: task.kind, model: channel.vendorModel, ...task.input }
+async function toJob(context: Context, task: Claimed, channel: Channel): Promise<ProviderJob> {
+  const model = channel.vendorModel
+  if (task.kind === 'image') return { kind: task.kind, model, ...task.input }
+  const { source, ...input } = task.input
+  if (source === undefined) return { kind: task.kind, model, ...input }
+  return {
+    kind: task.kind,
+    model,
+    ...input,
+    source: { bytes: await readStored(context, source), mediaType: 'image/png' },
+  }
 }
 
 /** Weighted by channel, spread by task: a retry of the same task goes to the next channel. */
@@ -247,7 +259,7 @@ async function complete(
   step: Step & { state: 'done' },
   signal: AbortSignal,
 ): Promise<void> {
-  let files: Awaited<ReturnType<typeof storeOutputs>>
+  let files: StoredFile[]
   try {
     if (step.outputs.length === 0)
       throw new ProviderError('unavailable', 'the provider answered without any output')
@@ -266,8 +278,20 @@ async function complete(
     null,
     JSON.stringify(files),
   ]
-  await persist<Ended>(context, signal, finishTask, values)
-  context.events.publish('task', task.id)
+  const [ended] = await persist<Ended>(context, signal, finishTask, values)
+  if (ended?.done) context.events.publish('task', task.id)
+  else await removeUnclaimed(context, task, files)
+}
+
+const claimedFiles = statement('claimed files', 'select store_key from file where store_key = any ($1)')
+
+/** Somebody else ended the task meanwhile: what this worker stored belongs to nothing, unless its own write did it. */
+async function removeUnclaimed(context: Context, task: Claimed, files: readonly StoredFile[]): Promise<void> {
+  const keys = files.map((file) => file.store_key)
+  const rows = await context.db.rows<{ store_key: string }>(claimedFiles, [keys])
+  const claimed = new Set(rows.map((row) => row.store_key))
+  if (claimed.size > 0) context.events.publish('task', task.id)
+  await Promise.all(keys.filter((key) => !claimed.has(key)).map((key) => context.files.remove(key)))
 }
 
 /** Made, but not kept (a full disk): made again where that is free, asked for again where the vendor has it. */

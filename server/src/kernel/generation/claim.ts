@@ -1,15 +1,13 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import type { Json } from '../ports/provider.ts'
-import type { ImageInput, TaskKind } from './task.ts'
+import type { TaskInput } from './task.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */
-export type Claimed = {
+export type Claimed = TaskInput & {
   id: bigint
   account_id: bigint
-  kind: TaskKind
   model_id: bigint
-  input: ImageInput
   cost: bigint
   generation: number
   attempts: number

@@ -2,12 +2,12 @@ import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { credits } from '../money.ts'
-import type { ImageInput, Task } from './task.ts'
-import { readTask } from './task.ts'
+import type { Task, TaskInput } from './task.ts'
+import { outputsOf, readTask } from './task.ts'
 
 const readForRetry = statement(
   'task for retry',
-  'select m.name as model, t.input from task t join model m on m.id = t.model_id where t.id = $1',
+  'select m.name as model, t.kind, t.input from task t join model m on m.id = t.model_id where t.id = $1',
 )
 
 const retryTaskStatement = statement(
@@ -28,10 +28,10 @@ export async function retryTask(
   origin: Origin,
 ): Promise<Task> {
   const task = await readTask(context, actor, handle)
-  const [stored] = await context.db.rows<{ model: string; input: ImageInput }>(readForRetry, [task.id])
+  const [stored] = await context.db.rows<TaskInput & { model: string }>(readForRetry, [task.id])
   if (!stored) throw refusal('task_not_found', { id: handle })
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(task.kind, stored.model, stored.input.count)
+    const quote = context.catalog.quote(task.kind, stored.model, outputsOf(stored))
     const [row] = await context.db.rows<{ outcome: string; available: bigint | null }>(retryTaskStatement, [
       context.keys.chain,
       actor.accountId,

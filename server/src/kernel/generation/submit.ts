@@ -4,13 +4,12 @@ import { refusal } from '../errors.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
-import type { ImageInput, TaskKind } from './task.ts'
+import type { ImageInput, TaskInput, VideoInput } from './task.ts'
+import { outputsOf } from './task.ts'
 
-export type Submission = {
-  kind: TaskKind
+export type Submission = TaskInput & {
   /** The model's name, or null for the default of the kind. */
   model: string | null
-  input: ImageInput
   /** What the client asked for in its own words, shown again in its history. */
   parameters: Json
   idempotencyKey: IdempotencyKey | null
@@ -39,11 +38,29 @@ export async function submitTask(
   actor: Pick<Actor, 'accountId'>,
   submission: Submission,
 ): Promise<{ taskId: bigint; repeated: boolean }> {
-  checkImageInput(context, submission.input)
+  const source = submission.kind === 'video' ? submission.input.source : undefined
+  let isKept = false
+  try {
+    if (submission.kind === 'image') checkImageInput(context, submission.input)
+    else checkVideoInput(context, submission.input)
+    const submitted = await submit(context, actor, submission)
+    isKept = !submitted.repeated
+    return submitted
+  } finally {
+    // A picture that was taken in for a task which did not come to be serves nobody.
+    if (source !== undefined && !isKept) await context.files.remove(source)
+  }
+}
+
+async function submit(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  submission: Submission,
+): Promise<{ taskId: bigint; repeated: boolean }> {
   const { kind, input, idempotencyKey, origin } = submission
   // A price that changed since the catalogue was read is quoted again; it cannot change faster than this.
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(kind, submission.model, input.count)
+    const quote = context.catalog.quote(kind, submission.model, outputsOf(submission))
     const handle = context.preset.taskHandle(kind, context.clock.now().getTime(), context.ids.token(9))
     const [row] = await context.db.rows<Row>(submitTaskStatement, [
       context.keys.chain,
@@ -94,19 +111,35 @@ const MOST_PROMPT_CHARACTERS = 8_000
 const MOST_OUTPUTS = 10
 const LEAST_SIDE = 64
 
-function checkImageInput(context: Context, input: ImageInput): void {
-  const within = (field: string, value: number, least: number, most: number): void => {
-    if (!Number.isFinite(value)) throw refusal('input_invalid', { field, problem: 'type' })
-    if (value < least) throw refusal('input_invalid', { field, problem: 'too_small' })
-    if (value > most) throw refusal('input_invalid', { field, problem: 'too_large' })
-  }
-  if (input.prompt.trim() === '') throw refusal('input_invalid', { field: 'prompt', problem: 'missing' })
+const LONGEST_CLIP_SECONDS = 60
+
+function within(field: string, value: number, least: number, most: number): void {
+  if (!Number.isFinite(value)) throw refusal('input_invalid', { field, problem: 'type' })
+  if (value < least) throw refusal('input_invalid', { field, problem: 'too_small' })
+  if (value > most) throw refusal('input_invalid', { field, problem: 'too_large' })
+}
+
+function checkPromptAndSize(context: Context, input: ImageInput | VideoInput): void {
   if (input.prompt.length > MOST_PROMPT_CHARACTERS) {
     throw refusal('input_invalid', { field: 'prompt', problem: 'too_long' })
   }
   within('size', Math.min(input.width, input.height), LEAST_SIDE, context.preset.maxSide)
   within('size', Math.max(input.width, input.height), LEAST_SIDE, context.preset.maxSide)
+  within('seed', input.seed, 1, 2_147_483_647)
+}
+
+function checkVideoInput(context: Context, input: VideoInput): void {
+  // A picture alone is enough to make a clip from.
+  if (input.prompt.trim() === '' && !input.source)
+    throw refusal('input_invalid', { field: 'prompt', problem: 'missing' })
+  checkPromptAndSize(context, input)
+  within('seconds', input.seconds, 1, LONGEST_CLIP_SECONDS)
+  within('fps', input.fps, 1, 60)
+}
+
+function checkImageInput(context: Context, input: ImageInput): void {
+  if (input.prompt.trim() === '') throw refusal('input_invalid', { field: 'prompt', problem: 'missing' })
+  checkPromptAndSize(context, input)
   within('count', input.count, 1, MOST_OUTPUTS)
   within('guidance', input.guidance, 0, 30)
-  within('seed', input.seed, 1, 2_147_483_647)
 }

@@ -59,7 +59,10 @@ export type Gateway = {
   /** The answers the gateway expects: taken (also for a repeat), and not taken (it will send again). */
   answers: { taken: GatewayAnswer; refused: GatewayAnswer }
   /** Pays back. Throws `GatewayError`; `ambiguous` when it may have been done. */
-  refund: (account: GatewayAccount, order: { tradeNumber: string; gatewayTrade: string; amountFen: bigint }) => Promise<void>
+  refund: (
+    account: GatewayAccount,
+    order: { tradeNumber: string; gatewayTrade: string; amountFen: bigint },
+  ) => Promise<void>
 }
 
 export type GatewayAnswer = { status: number; contentType: string; body: string }

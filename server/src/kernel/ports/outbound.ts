@@ -17,7 +17,12 @@ export type OutboundRequest = {
   signal?: AbortSignal
 }
 
-export type OutboundReply = { status: number; headers: Readonly<Record<string, string>>; body: Uint8Array; url: string }
+export type OutboundReply = {
+  status: number
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array
+  url: string
+}
 
 /** Throws `OutboundError`. */
 export type Outbound = (url: string, request: OutboundRequest) => Promise<OutboundReply>

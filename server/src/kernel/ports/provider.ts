@@ -48,7 +48,14 @@ export type ProviderJob = ImageJob | VideoJob
 
 /** A finished file, still in the provider's hands: its bytes, or where they can be fetched for a while. */
 export type Output =
-  | { bytes: Uint8Array; mediaType: string; width: number; height: number }
+  | {
+      bytes: Uint8Array
+      mediaType: string
+      width: number
+      height: number
+      /** A still of a clip, as a picture file, to show before it plays. */
+      poster?: Uint8Array
+    }
   | { url: string; mediaType: string }
 
 export type Step =

@@ -6,7 +6,15 @@ import { credits } from '../money.ts'
 import type { Page, PageRequest } from '../paging.ts'
 import { toPage } from '../paging.ts'
 
-export type EntryKind = 'bonus' | 'adjustment' | 'hold' | 'capture' | 'difference' | 'release'
+export type EntryKind =
+  | 'bonus'
+  | 'adjustment'
+  | 'hold'
+  | 'capture'
+  | 'difference'
+  | 'release'
+  | 'purchase'
+  | 'purchase_refund'
 
 /** A row of the statement: what changed the available balance. `amount` is negative for what was taken. */
 export type StatementRow = {
@@ -17,6 +25,8 @@ export type StatementRow = {
   balance: Credits
   reason: string | null
   taskHandle: string | null
+  /** For purchases: the order's number at the gateway, what the gateway calls it, and how it was paid. */
+  order: { handle: string; tradeNumber: string; gatewayTrade: string | null; method: string } | null
   createdAt: Date
 }
 
@@ -51,7 +61,13 @@ export async function readStatement(
   const [rows, count] = await Promise.all([
     query
       .leftJoin('task as t', 't.id', 'e.task_id')
+      .leftJoin('payment_order as o', (join) =>
+        join.on((on) =>
+          on.or([on('o.entry_id', '=', on.ref('e.id')), on('o.refund_entry_id', '=', on.ref('e.id'))]),
+        ),
+      )
       .select(['e.id', 'e.kind', 'e.topic', 'e.available_after', 'e.reason', 't.handle', 'e.created_at'])
+      .select(['o.handle as order_handle', 'o.trade_number', 'o.gateway_trade', 'o.method'])
       .select(sql<bigint>`e.available_after - e.available_before`.as('amount'))
       .orderBy('e.sequence', 'desc')
       .limit(request.limit)
@@ -67,6 +83,15 @@ export async function readStatement(
     balance: credits(row.available_after),
     reason: row.reason,
     taskHandle: row.handle,
+    order:
+      row.order_handle === null || row.trade_number === null || row.method === null
+        ? null
+        : {
+            handle: row.order_handle,
+            tradeNumber: row.trade_number,
+            gatewayTrade: row.gateway_trade,
+            method: row.method,
+          },
     createdAt: row.created_at,
   }))
   return toPage({ page: request.page, limit: request.limit }, items, count.total)

@@ -1,6 +1,9 @@
+import { ALL_FORMATS, BufferSource, Input } from 'mediabunny'
 import sharp from 'sharp'
 import type { Context } from '../context.ts'
 import type { Claimed } from '../generation/claim.ts'
+import type { TaskInput } from '../generation/task.ts'
+import { outputsOf } from '../generation/task.ts'
 import type { Output } from '../ports/provider.ts'
 
 /** A stored file, in the columns that `finish_task_v1` reads. */
@@ -12,21 +15,31 @@ export type StoredFile = {
   bytes: number
   width: number | null
   height: number | null
+  duration_ms: number | null
+}
+
+/** What a file turned out to be when it was read. */
+type Inspected = {
+  mediaType: string
+  extension: string
+  width: number
+  height: number
+  durationMs: number | null
+  /** What its thumbnail is made from; null when there is nothing to show. */
+  still: Uint8Array | null
 }
 
 const THUMBNAIL_SIDE = 320
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  'image/png': 'png',
-  'image/jpeg': 'jpg',
-  'image/webp': 'webp',
-}
+const MOST_PIXELS = 64_000_000
+const PICTURES: Readonly<Record<string, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' }
+const EXTENSIONS = [...Object.values(PICTURES), 'mp4']
 
 /**
  * Copies a provider's outputs into our own files, each with a thumbnail. What the bytes are is read from the
  * bytes. Keys follow from task, generation and place and are unguessable, so whoever takes over an
  * interrupted task knows what to clear away.
  *
- * @throws when an output is not a picture we know, or the store cannot take it.
+ * @throws when an output is no file we know, or the store cannot take it.
  */
 export async function storeOutputs(
   context: Context,
@@ -35,59 +48,82 @@ export async function storeOutputs(
 ): Promise<StoredFile[]> {
   const stored: StoredFile[] = []
   for (const [position, output] of outputs.entries()) {
-    if (!('bytes' in output)) throw new Error('outputs by address need the outbound client')
-    const picture = sharp(output.bytes, { limitInputPixels: 64_000_000 })
-    const { format, width, height } = await picture.metadata()
-    const mediaType = `image/${format}`
-    const extension = EXTENSIONS[mediaType]
-    if (!extension) throw new Error(`an output of type ${mediaType}`)
-    const thumbnail = await picture
-      .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
-      .webp({ quality: 82 })
-      .toBuffer({ resolveWithObject: true })
-    const files = [
-      { role: 'output', bytes: output.bytes, mediaType, extension, width, height },
-      {
-        role: 'thumbnail',
-        bytes: thumbnail.data,
-        mediaType: 'image/webp',
-        extension: 'webp',
-        ...sizeOf(thumbnail.info),
-      },
-    ] as const
-    for (const file of files) {
-      const key = `${storeName(context, task, file.role, position)}.${file.extension}`
-      await context.files.put(key, file.bytes)
-      const { role, mediaType: media_type, width: w, height: h } = file
+    if (!('bytes' in output))
+      throw new Error('outputs by address need a provider that says how to fetch them')
+    const file = isMp4(output.bytes)
+      ? await inspectClip(output.bytes, output.poster ?? null)
+      : await inspectPicture(output.bytes)
+    const keep = async (
+      role: StoredFile['role'],
+      bytes: Uint8Array,
+      what: Omit<Inspected, 'still'>,
+    ): Promise<void> => {
+      const store_key = `${storeName(context, task, role, position)}.${what.extension}`
+      await context.files.put(store_key, bytes)
+      const { mediaType: media_type, width, height, durationMs: duration_ms } = what
       stored.push({
         role,
         position,
-        store_key: key,
+        store_key,
         media_type,
-        bytes: file.bytes.byteLength,
-        width: w,
-        height: h,
+        bytes: bytes.byteLength,
+        width,
+        height,
+        duration_ms,
+      })
+    }
+    await keep('output', output.bytes, file)
+    if (file.still) {
+      const { data, info } = await sharp(file.still, { limitInputPixels: MOST_PIXELS })
+        .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
+        .webp({ quality: 82 })
+        .toBuffer({ resolveWithObject: true })
+      const { width, height } = info
+      await keep('thumbnail', data, {
+        mediaType: 'image/webp',
+        extension: 'webp',
+        width,
+        height,
+        durationMs: null,
       })
     }
   }
   return stored
 }
 
-function sizeOf(info: { width: number; height: number }): { width: number; height: number } {
-  return { width: info.width, height: info.height }
+async function inspectPicture(bytes: Uint8Array): Promise<Inspected> {
+  const { format, width, height } = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata()
+  const extension = PICTURES[format]
+  if (!extension) throw new Error(`an output of type ${format}`)
+  return { mediaType: `image/${format}`, extension, width, height, durationMs: null, still: bytes }
+}
+
+/** ISO media files carry `ftyp` after the length of their first box. */
+function isMp4(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + 4, 4).toString('latin1') === 'ftyp'
+}
+
+async function inspectClip(bytes: Uint8Array, poster: Uint8Array | null): Promise<Inspected> {
+  const input = new Input({ formats: ALL_FORMATS, source: new BufferSource(bytes) })
+  const track = await input.getPrimaryVideoTrack()
+  if (!track) throw new Error('a clip without a picture track')
+  const durationMs = Math.round((await input.computeDuration()) * 1000)
+  const { displayWidth: width, displayHeight: height } = track
+  return { mediaType: 'video/mp4', extension: 'mp4', width, height, durationMs, still: poster }
 }
 
 /** Removes what earlier generations of a task left in the store; their keys can be derived again. */
 export async function removeLeftovers(
   context: Context,
-  task: Pick<Claimed, 'id' | 'generation' | 'input'>,
+  task: TaskInput & Pick<Claimed, 'id' | 'generation'>,
 ): Promise<void> {
   const names: string[] = []
+  const outputs = outputsOf(task)
   for (let generation = 1; generation < task.generation; generation += 1) {
-    for (let position = 0; position < task.input.count; position += 1) {
+    for (let position = 0; position < outputs; position += 1) {
       for (const role of ['output', 'thumbnail'] as const) {
         const name = storeName(context, { id: task.id, generation }, role, position)
-        names.push(...[...new Set(Object.values(EXTENSIONS))].map((extension) => `${name}.${extension}`))
+        names.push(...EXTENSIONS.map((extension) => `${name}.${extension}`))
       }
     }
   }

@@ -63,8 +63,22 @@ const vignette = (canvas: Canvas): string =>
         ]),
       })
 
-/** The whole drawing as an SVG document, and the palette it is in. Pure, and quick enough for the event loop. */
-export const drawSvg = (drawing: Drawing): { svg: string; reading: Reading; palette: Palette } => {
+/** A drawing before it is rendered: SVG text in units, and what it was made from. */
+export type Composition = {
+  size: { width: number; height: number }
+  defs: string
+  /** The scene, with marks between its planes. */
+  body: string
+  /** Darker corners, over everything; empty in flat styles. */
+  vignette: string
+  reading: Reading
+  palette: Palette
+  /** Whether the prompt named something; otherwise the drawing is abstract. */
+  figurative: boolean
+}
+
+/** Composes a drawing. Pure, and quick enough for the event loop. */
+export const composeDrawing = (drawing: Drawing): Composition => {
   const reading = readPrompt(drawing.prompt, drawing.negativePrompt)
   const random = createRandom(
     reading.hash ^ Math.imul(hashText(drawing.negativePrompt), 31) ^ Math.imul(drawing.seed, 0x9e3779b1),
@@ -78,12 +92,27 @@ export const drawSvg = (drawing: Drawing): { svg: string; reading: Reading; pale
     look: looks[reading.style],
     random: random.fork('scene'),
   })
-  const body =
-    (namesSomething(reading)
-      ? composeScene(canvas, reading)
-      : composeAbstract(canvas, reading.hash, reading.colors)) + vignette(canvas)
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${drawing.width}" height="${drawing.height}" viewBox="0 0 ${size.width.toFixed(1)} ${size.height.toFixed(1)}" preserveAspectRatio="xMidYMid slice">${canvas.defs.text()}${body}</svg>`
-  return { svg, reading, palette }
+  const figurative = namesSomething(reading)
+  const body = figurative
+    ? composeScene(canvas, reading)
+    : composeAbstract(canvas, reading.hash, reading.colors)
+  const dark = vignette(canvas)
+  return { size, defs: canvas.defs.text(), body, vignette: dark, reading, palette, figurative }
+}
+
+/** Wraps SVG text of a composition (or a part of it) as a document of this many pixels. */
+export const asDocument = (
+  { size, defs }: Composition,
+  content: string,
+  pixels: { width: number; height: number },
+): string =>
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${pixels.width}" height="${pixels.height}" viewBox="0 0 ${size.width.toFixed(1)} ${size.height.toFixed(1)}" preserveAspectRatio="xMidYMid slice">${defs}${content}</svg>`
+
+/** The whole drawing as an SVG document, and the palette it is in. */
+export const drawSvg = (drawing: Drawing): { svg: string; reading: Reading; palette: Palette } => {
+  const composition = composeDrawing(drawing)
+  const { body, vignette: corners, reading, palette } = composition
+  return { svg: asDocument(composition, body + corners, drawing), reading, palette }
 }
 
 /** Draws one picture. `stage` is called before each costly step and may throw to stop. */

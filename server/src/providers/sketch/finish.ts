@@ -34,7 +34,7 @@ const puddles = (raster: Raster, random: Random, depth: number): Promise<Raster>
   return settle(open({ data, width, height }).resize(raster.width, raster.height, size))
 }
 
-const watercolor: Finish = async (raster, palette, random) => {
+const washes: Finish = async (raster, _palette, random) => {
   const { paper, canvas } = await textures()
   const unit = short(raster) / 1000
   // A median melts small shapes together as water does, but above about 1600 pixels it would take seconds.
@@ -43,7 +43,7 @@ const watercolor: Finish = async (raster, palette, random) => {
   const bleed = await settle(open(soft).blur(Math.max(0.8, 7 * unit)))
   const wet = await blendRasters(soft, bleed, 0.42)
   const rims = await settle(open(await edges(soft, Math.max(0.8, 3.4 * unit), 2)).linear(0.62, 98))
-  const painted = await settle(
+  return settle(
     open(wet).composite([
       over(await puddles(raster, random, 50), 'soft-light'),
       over(rims, 'multiply'),
@@ -51,13 +51,11 @@ const watercolor: Finish = async (raster, palette, random) => {
       tiled(raster, paper, 'soft-light'),
     ]),
   )
-  return frame(painted, palette, random)
 }
 
-/** Leaves the uneven white margin of a painted sheet. */
-const frame = (raster: Raster, palette: Palette, random: Random): Promise<Raster> => {
-  const { width, height } = raster
-  const m = short(raster) * 0.036
+/** The uneven white margin of a painted sheet, as an SVG document in pixels. */
+export const sheetMargin = (width: number, height: number, palette: Palette, random: Random): string => {
+  const m = Math.min(width, height) * 0.036
   const noise = createNoise(random, 3)
   const points: Point[] = []
   const steps = 30
@@ -72,8 +70,13 @@ const frame = (raster: Raster, palette: Palette, random: Random): Promise<Raster
     path(hole, { stroke: palette.paper, width: m * 0.5, alpha: 0.35 })
   const body =
     rim + path(`M0 0H${width}V${height}H0z${hole}`, { fill: palette.paper, extra: 'fill-rule="evenodd"' })
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`
-  return settle(open(raster).composite([{ input: Buffer.from(svg), limitInputPixels: false }]))
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${body}</svg>`
+}
+
+const watercolor: Finish = async (raster, palette, random) => {
+  const painted = await washes(raster, palette, random)
+  const margin = sheetMargin(raster.width, raster.height, palette, random)
+  return settle(open(painted).composite([{ input: Buffer.from(margin), limitInputPixels: false }]))
 }
 
 const ink: Finish = async (raster) => {
@@ -135,11 +138,12 @@ const pixel: Finish = async (raster) => {
   return settle(sharp(tiny).resize(raster.width, raster.height, { fit: 'fill', kernel: 'nearest' }))
 }
 
+const fade = (raster: Raster): Promise<Raster> =>
+  settle(open(raster).modulate({ saturation: 0.95 }).linear([0.93, 0.91, 0.84], [20, 16, 20]))
+
 const retro: Finish = async (raster) => {
   const { strongGrain, paper } = await textures()
-  const faded = await settle(
-    open(raster).modulate({ saturation: 0.95 }).linear([0.93, 0.91, 0.84], [20, 16, 20]),
-  )
+  const faded = await fade(raster)
   return settle(
     open(faded).composite([
       wash(raster, '#f4d4a0', 0.14, 'multiply'),
@@ -149,15 +153,22 @@ const retro: Finish = async (raster) => {
   )
 }
 
-const neon: Finish = async (raster) => {
-  const { fineGrain } = await textures()
-  const unit = short(raster) / 1000
-  const bright = await settle(
+/** The bright parts, spread out: what a lens adds to neon light. */
+const bloom = (raster: Raster): Promise<Raster> =>
+  settle(
     open(raster)
       .linear(1.5, -120)
-      .blur(Math.max(0.8, 14 * unit)),
+      .blur(Math.max(0.8, (14 * short(raster)) / 1000)),
   )
-  return settle(open(raster).composite([over(bright, 'screen'), tiled(raster, fineGrain, 'over')]))
+
+const shine: Finish = async (raster) =>
+  settle(open(raster).composite([over(await bloom(raster), 'screen')]))
+
+const neon: Finish = async (raster) => {
+  const { fineGrain } = await textures()
+  return settle(
+    open(raster).composite([over(await bloom(raster), 'screen'), tiled(raster, fineGrain, 'over')]),
+  )
 }
 
 const cut: Finish = async (raster) => {
@@ -190,4 +201,18 @@ export const finishes: Record<StyleName, Finish> = {
   papercut: cut,
   flat: plain,
   minimal: storybook,
+}
+
+/**
+ * The same hands for the parts of a clip, which move against one another: without grain, which would crawl
+ * (and cost most of the bytes), and without the sheet's margin, which belongs to the screen.
+ */
+export const movingFinishes: Record<StyleName, Finish> = {
+  ...finishes,
+  storybook: (raster) => settle(open(raster).modulate({ saturation: 1.09 })),
+  minimal: (raster) => settle(open(raster).modulate({ saturation: 1.09 })),
+  watercolor: washes,
+  retro: fade,
+  cyberpunk: shine,
+  papercut: plain,
 }

@@ -2,9 +2,10 @@
 import type { Random } from '../random.ts'
 import type { Reading, Subject } from '../read-prompt.ts'
 import { circle, place, rect } from '../svg.ts'
-import type { PlaceName } from '../vocabulary.ts'
+import type { PlaceName, SubjectName } from '../vocabulary.ts'
 import { type Canvas, groundShadow } from './canvas.ts'
 import { cloudscape, desert, forest, garden, meadow, mountain, snowfield } from './land.ts'
+import { plane } from './plane.ts'
 import type { Place, Stage } from './stage.ts'
 import type { Drawing } from './subjects/drawing.ts'
 import { subjectKinds } from './subjects/index.ts'
@@ -91,6 +92,22 @@ const choosePlace = (reading: Reading, random: Random): Place => {
   return named === undefined ? usualPlace(reading, random) : places[named]
 }
 
+/** Those that breathe while they stand. */
+const living = new Set<SubjectName>([
+  'cat',
+  'dog',
+  'rabbit',
+  'fox',
+  'panda',
+  'bear',
+  'owl',
+  'penguin',
+  'deer',
+  'crane',
+  'bird',
+  'person',
+])
+
 type Placed = { subject: Subject; drawing: Drawing; size: number }
 
 /** Lanterns are rarely alone; a person who has an umbrella holds it. */
@@ -145,7 +162,7 @@ const aura = (canvas: Canvas, stage: Stage, any: boolean): string => {
     [1, glow, 0],
   ])
   const r = stage.size * 1.05
-  return circle(canvas.width / 2, stage.ground - stage.size * 0.42, r, { fill })
+  return plane('still', 1) + circle(canvas.width / 2, stage.ground - stage.size * 0.42, r, { fill })
 }
 
 /** Lays ground and table subjects in a row; sizes shrink until the row fits the picture. */
@@ -177,6 +194,7 @@ const standing = (canvas: Canvas, stage: Stage, list: Placed[]): string => {
     .sort((a, b) => a.y - b.y)
     .map(
       (spot) =>
+        plane(living.has(spot.item.subject.name) ? 'breathe' : 'still', 1) +
         groundShadow(canvas, spot.x, spot.y, spot.item.drawing.width * spot.scale) +
         place(spot.item.drawing.svg, {
           x: spot.x,
@@ -214,7 +232,8 @@ const floating = (canvas: Canvas, list: Placed[], center: number, size: number, 
         scale,
         turn: random.between(-4, 4),
       })
-      return { svg, reach }
+      const motion = item.subject.name === 'butterfly' ? 'flutter' : 'bob'
+      return { svg: plane(motion, 0.9 + i / 100) + svg, reach }
     })
     .sort((a, b) => a.reach - b.reach)
     .map(({ svg }) => svg)
@@ -238,7 +257,7 @@ const waterborne = (canvas: Canvas, stage: Stage, list: Placed[], below: boolean
         { fill: palette.water[1], alpha: 0.7 },
         3,
       )
-      return mirror + place(item.drawing.svg, { x, y, scale }) + ripple
+      return plane('float', 1) + mirror + place(item.drawing.svg, { x, y, scale }) + ripple
     })
     .join('')
 }
@@ -257,6 +276,7 @@ const visitors = (canvas: Canvas, reading: Reading, stage: Stage): string => {
   let svg = ''
   for (let i = 0; i < random.int(2, 3); i += 1) {
     const side = i % 2 === 0 ? 1 : -1
+    svg += plane('flutter', 1.15 + i / 100)
     svg += place(butterfly(canvas, canvas.tone(random.pick(canvas.palette.accents))), {
       x: width / 2 + side * random.between(0.29, 0.42) * Math.min(width, 1300),
       y: stage.ground - stage.size * random.between(0.55, 1.05),

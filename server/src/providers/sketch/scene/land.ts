@@ -4,6 +4,7 @@ import { createNoise, type Random } from '../random.ts'
 import type { Reading } from '../read-prompt.ts'
 import { n, type Point, path, rect, smooth, straight } from '../svg.ts'
 import { type Canvas, landAt, layer } from './canvas.ts'
+import { plane } from './plane.ts'
 import { bamboo, bush, conifer, cornerLeaves, flowers, grass, leafyTree, palm } from './plants.ts'
 import { drawSky } from './sky.ts'
 import type { Place } from './stage.ts'
@@ -202,18 +203,22 @@ const farLand = (canvas: Canvas, reading: Reading, horizon: number, mountains: b
   const small = Math.min(canvas.height, canvas.width)
   if (reading.style === 'ink') {
     return (
+      plane('still', 0.2) +
       inkPeaks(canvas, random, horizon - 20, small * 0.4, landAt(canvas, 0.12)) +
       haze(canvas, horizon - 130, 190, 0.8) +
+      plane('still', 0.4) +
       inkPeaks(canvas, random, horizon + 30, small * 0.26, landAt(canvas, 0.4)) +
       haze(canvas, horizon - 60, 180, 0.8)
     )
   }
   const snowy = reading.details.has('snow') || reading.season === 'winter'
   return (
+    plane('still', 0.2) +
     (mountains
       ? range(canvas, random, horizon + 10, small * 0.34, landAt(canvas, 0.05), true)
       : hill(canvas, line(random, horizon - 56, 42, 300, 2), landAt(canvas, 0.1), 0.5)) +
     haze(canvas, horizon - 90, 170, 0.4 + canvas.look.mist * 0.4) +
+    plane('still', 0.4) +
     (mountains
       ? range(canvas, random, horizon + 70, small * 0.19, landAt(canvas, 0.32), snowy)
       : hill(canvas, line(random, horizon - 4, 34, 240, 2), landAt(canvas, 0.3), 0.45))
@@ -230,16 +235,19 @@ export const meadow: Place = (canvas, reading) => {
   const back =
     drawSky(canvas, reading, horizon) +
     farLand(canvas, reading, horizon, random.chance(0.3)) +
+    plane('still', 0.65) +
     (canvas.look.sparse || ink
       ? ''
       : treesAlong(canvas, random, mid, 150, landAt(canvas, 0.45), !leafy, 190)) +
     hill(canvas, mid, landAt(canvas, 0.55), 0.22) +
     haze(canvas, height * 0.62, 140, canvas.look.mist * 0.5) +
+    plane('still', 1) +
     hill(canvas, near, landAt(canvas, 0.86), 0.05) +
     (ink ? '' : grass(canvas, height * 0.8, 26, lighten(landAt(canvas, 0.8), 0.05), 0.5))
   const front = canvas.look.sparse
     ? ''
-    : grass(canvas, height + 6, 74, mix(palette.leaf[0], palette.near, 0.3)) +
+    : plane('sway', 1.35) +
+      grass(canvas, height + 6, 74, mix(palette.leaf[0], palette.near, 0.3)) +
       (ink ? '' : flowers(canvas, random, 9, height * 1.02, height * 0.95, blossomColors(canvas, reading)))
   return { back, front, ground: ground(canvas), water: ground(canvas), air: height * 0.4, size: 430 }
 }
@@ -258,12 +266,15 @@ export const garden: Place = (canvas, reading) => {
   const back =
     drawSky(canvas, reading, horizon) +
     farLand(canvas, reading, horizon, false) +
+    plane('still', 0.6) +
     treeLine(canvas, random, line(random, height * 0.61, 14, 260, 2), 90, landAt(canvas, 0.42), false) +
+    plane('still', 0.8) +
     (random.chance(0.55) ? fence : '') +
     leafyTree(canvas, width * tree, height * 0.7, 470, palette.leaf) +
     bushes +
     hill(canvas, lawn, mix(landAt(canvas, 0.75), palette.leaf[2], 0.3), 0.12) +
     flowers(canvas, random, Math.min(40, Math.round(width / 42)), height * 0.76, height * 0.69, colors) +
+    plane('still', 1) +
     hill(
       canvas,
       line(random, height * 0.765, 12, 520, 1),
@@ -272,6 +283,7 @@ export const garden: Place = (canvas, reading) => {
     ) +
     grass(canvas, height * 0.79, 24, mix(palette.leaf[2], palette.near, 0.35), 0.5)
   const front =
+    plane('sway', 1.35) +
     grass(canvas, height + 6, 66, mix(palette.leaf[0], palette.near, 0.2)) +
     flowers(canvas, random, Math.min(34, Math.round(width / 50)), height * 1.04, height * 0.96, colors)
   return { back, front, ground: height * 0.865, water: height * 0.865, air: height * 0.38, size: 440 }
@@ -297,15 +309,21 @@ export const forest: Place = (canvas, reading) => {
   let back = drawSky(canvas, reading, horizon)
   if (reading.details.has('bamboo')) {
     back +=
+      plane('sway', 0.3) +
       bamboo(canvas, 0, width, 16, 0.25) +
+      plane('still', 0.4) +
       haze(canvas, height * 0.3, height * 0.5, 0.5) +
+      plane('sway', 0.6) +
       bamboo(canvas, 0, width, 12, 0.6)
   } else {
     back +=
+      plane('still', 0.2) +
       treeLine(canvas, random, line(random, horizon, 20, 300, 2), 230, landAt(canvas, 0.08), pointed) +
       haze(canvas, horizon - 120, 260, 0.4) +
+      plane('still', 0.4) +
       treeLine(canvas, random, line(random, height * 0.62, 20, 260, 2), 240, landAt(canvas, 0.26), pointed) +
       haze(canvas, horizon - 40, 240, 0.4) +
+      plane('still', 0.65) +
       treesAlong(
         canvas,
         random,
@@ -318,8 +336,11 @@ export const forest: Place = (canvas, reading) => {
       haze(canvas, height * 0.6, 160, 0.25)
   }
   back +=
+    plane('still', 1) +
     hill(canvas, floor, landAt(canvas, 0.82), 0.12) +
+    plane('rays', 0.9) +
     (palette.night ? '' : lightShafts(canvas)) +
+    plane('still', 1) +
     grass(canvas, height * 0.79, 26, lighten(landAt(canvas, 0.78), 0.04), 0.5)
   const trunk = mix(canvas.palette.near, '#3a2c2a', 0.45)
   const sides = [-0.02, 1.02]
@@ -331,9 +352,11 @@ export const forest: Place = (canvas, reading) => {
     )
     .join('')
   const front =
+    plane(reading.details.has('bamboo') ? 'sway' : 'still', 1.3) +
     (reading.details.has('bamboo')
       ? bamboo(canvas, -20, width * 0.1, 2, 1) + bamboo(canvas, width * 0.9, width + 20, 2, 1)
       : sides) +
+    plane('sway', 1.5) +
     grass(canvas, height + 6, 84, mix(palette.leaf[0], palette.near, 0.45)) +
     cornerLeaves(canvas, palette.leaf[0])
   return { back, front, ground: ground(canvas), water: ground(canvas), air: height * 0.42, size: 400 }
@@ -369,15 +392,20 @@ export const mountain: Place = (canvas, reading) => {
   if (ink) {
     back +=
       farLand(canvas, reading, horizon, true) +
+      plane('still', 0.7) +
       inkPeaks(canvas, random, height * 0.8, small * 0.3, landAt(canvas, 0.78)) +
       haze(canvas, height * 0.68, 180, 0.85)
   } else {
     back +=
+      plane('still', 0.2) +
       range(canvas, random, horizon, small * 0.46, landAt(canvas, 0.06), true) +
       haze(canvas, horizon - 120, 200, 0.45) +
+      plane('still', 0.4) +
       range(canvas, random, height * 0.67, small * 0.28, landAt(canvas, 0.3), snowy) +
       haze(canvas, height * 0.58, 160, 0.38) +
+      plane('still', 0.6) +
       hill(canvas, line(random, height * 0.68, 44, 240, 3), landAt(canvas, 0.5), 0.4) +
+      plane('still', 0.8) +
       treesAlong(
         canvas,
         random,
@@ -389,15 +417,18 @@ export const mountain: Place = (canvas, reading) => {
       ) +
       hill(canvas, line(random, height * 0.765, 22, 420, 1), landAt(canvas, 0.78), 0.12)
   }
-  back += hill(
-    canvas,
-    line(random, height * 0.85, 20, 460, 1),
-    landAt(canvas, ink ? 0.3 : 0.94),
-    ink ? 0.9 : 0.04,
-  )
+  back +=
+    plane('still', 1) +
+    hill(
+      canvas,
+      line(random, height * 0.85, 20, 460, 1),
+      landAt(canvas, ink ? 0.3 : 0.94),
+      ink ? 0.9 : 0.04,
+    )
   const front = ink
-    ? inkBranch(canvas)
-    : treesAlong(
+    ? plane('still', 1.3) + inkBranch(canvas)
+    : plane('still', 1.35) +
+      treesAlong(
         canvas,
         random,
         line(random, height * 1.03, 8, 300, 1),
@@ -405,7 +436,9 @@ export const mountain: Place = (canvas, reading) => {
         mix(palette.near, '#182030', 0.2),
         true,
         330,
-      ) + grass(canvas, height + 6, 46, mix(palette.leaf[0], palette.near, 0.5))
+      ) +
+      plane('sway', 1.45) +
+      grass(canvas, height + 6, 46, mix(palette.leaf[0], palette.near, 0.5))
   return { back, front, ground: height * 0.88, water: height * 0.88, air: height * 0.36, size: 330 }
 }
 
@@ -457,14 +490,19 @@ export const desert: Place = (canvas, reading) => {
   }
   const back =
     drawSky(canvas, reading, horizon) +
+    plane('still', 0.25) +
     dune(horizon, 34, 0.1) +
     haze(canvas, horizon - 50, 120, 0.4) +
+    plane('still', 0.5) +
     dune(height * 0.64, 50, 0.4) +
+    plane('still', 0.75) +
     dune(height * 0.73, 40, 0.7) +
+    plane('still', 1) +
     dune(height * 0.83, 26, 1)
   const front = canvas.look.sparse
     ? ''
-    : grass(canvas, height + 10, 50, mix(canvas.tone('#9a8a4a'), palette.near, 0.3), 0.16) +
+    : plane('sway', 1.3) +
+      grass(canvas, height + 10, 50, mix(canvas.tone('#9a8a4a'), palette.near, 0.3), 0.16) +
       (random.chance(0.4) ? palm(canvas, canvas.width * 0.93, height * 0.98, 420) : '')
   return { back, front, ground: height * 0.88, water: height * 0.88, air: height * 0.36, size: 360 }
 }
@@ -476,6 +514,7 @@ export const snowfield: Place = (canvas, reading) => {
   const cold = mix(snow, canvas.palette.sky[1], 0.4)
   const back =
     drawSky(canvas, reading, horizon) +
+    plane('still', 0.2) +
     range(
       canvas,
       random,
@@ -485,6 +524,7 @@ export const snowfield: Place = (canvas, reading) => {
       true,
     ) +
     haze(canvas, horizon - 70, 150, 0.5) +
+    plane('still', 0.55) +
     treesAlong(
       canvas,
       random,
@@ -495,11 +535,13 @@ export const snowfield: Place = (canvas, reading) => {
       110,
     ) +
     hill(canvas, line(random, height * 0.665, 18, 420, 1), cold, 0.2) +
+    plane('still', 0.8) +
     hill(canvas, line(random, height * 0.74, 22, 420, 1), mix(cold, snow, 0.5), 0.1) +
+    plane('still', 1) +
     hill(canvas, line(random, height * 0.82, 16, 500, 1), snow, 0)
   return {
     back,
-    front: hill(canvas, line(random, height * 0.965, 14, 300, 1), lighten(snow, 0.02), 0),
+    front: plane('still', 1.3) + hill(canvas, line(random, height * 0.965, 14, 300, 1), lighten(snow, 0.02), 0),
     ground: height * 0.87,
     water: height * 0.87,
     air: height * 0.38,
@@ -523,8 +565,8 @@ export const cloudscape: Place = (canvas, reading) => {
     })
   }
   return {
-    back: back + bank(height * 0.84, 0.6),
-    front: bank(height * 0.93, 0.85) + bank(height, 0.95),
+    back: back + plane('drift', 0.6) + bank(height * 0.84, 0.6),
+    front: plane('drift', 1.1) + bank(height * 0.93, 0.85) + plane('drift', 1.5) + bank(height, 0.95),
     ground: height * 0.8,
     water: height * 0.8,
     air: height * 0.46,

@@ -3,6 +3,7 @@ import { lighten, mix } from '../color.ts'
 import type { Reading } from '../read-prompt.ts'
 import { circle, dot, ellipse, n, type Point, path, rect, smooth } from '../svg.ts'
 import type { Canvas } from './canvas.ts'
+import { plane } from './plane.ts'
 import { farBird } from './subjects/winged.ts'
 
 const gradient = (canvas: Canvas): string => {
@@ -263,9 +264,9 @@ export const drawSky = (canvas: Canvas, reading: Reading, horizon: number): stri
   const starry = palette.night && !details.has('rain')
   if (starry && reading.style !== 'cyberpunk') {
     if (details.has('stars') || reading.places.includes('space')) svg += milkyWay(canvas, horizon)
-    svg += stars(canvas, horizon * 0.95)
+    svg += plane('twinkle', 0) + stars(canvas, horizon * 0.95) + plane('still', 0)
   }
-  if (details.has('aurora')) svg += aurora(canvas, horizon)
+  if (details.has('aurora')) svg += plane('aurora', 0) + aurora(canvas, horizon) + plane('still', 0)
   const low = reading.time === 'sunset' || reading.time === 'dawn' || palette.ambience > 0.15
   const side = random.chance(0.5) ? random.between(0.18, 0.36) : random.between(0.64, 0.82)
   const x = width * (details.has('sun') || details.has('moon') ? random.between(0.3, 0.7) : side)
@@ -282,12 +283,15 @@ export const drawSky = (canvas: Canvas, reading: Reading, horizon: number): stri
     svg += palette.night && reading.style !== 'ink' ? moon(canvas, x, y, r * 0.9) : disc(canvas, x, y, r)
   if (reading.style === 'retro' && !hidden) svg += sunStripes(canvas, x, y, r)
   if (details.has('rainbow')) svg += rainbow(canvas, horizon)
-  if (details.has('fireworks')) svg += fireworks(canvas, horizon)
+  if (details.has('fireworks'))
+    svg += plane('fireworks', 0.05) + fireworks(canvas, horizon) + plane('still', 0.05)
   if (reading.style !== 'ink')
     svg +=
+      plane('drift', 0.1) +
       (low && !palette.night ? streaks(canvas, horizon) : '') +
       (starry && !details.has('cloud') ? '' : clouds(canvas, horizon))
   if (details.has('birds') || (!palette.night && random.chance(0.45))) {
+    svg += plane('flock', 0.15)
     for (let i = 0; i < 5; i += 1)
       svg += farBird(
         width * random.between(0.3, 0.8),

@@ -3,6 +3,7 @@ import { type Hex, lighten, mix, oklch, toOklch } from '../color.ts'
 import { circle, dot, ellipse, n, path, place, rect } from '../svg.ts'
 import { type Canvas, landAt, layer, lit, rounded } from './canvas.ts'
 import { meadow } from './land.ts'
+import { plane, withoutPlanes } from './plane.ts'
 import { drawSky, stars } from './sky.ts'
 import type { Place } from './stage.ts'
 
@@ -157,6 +158,7 @@ export const city: Place = (canvas, reading) => {
   ])
   const back =
     drawSky(canvas, reading, height * 0.72) +
+    plane('still', 0.25) +
     towers(
       canvas,
       base,
@@ -167,6 +169,7 @@ export const city: Place = (canvas, reading) => {
       15,
     ) +
     rect(-2, base - 260, width + 4, 300, { fill: bright }) +
+    plane('still', 0.55) +
     towers(
       canvas,
       base,
@@ -177,6 +180,7 @@ export const city: Place = (canvas, reading) => {
       19,
     ) +
     rect(-2, base - 150, width + 4, 200, { fill: bright }) +
+    plane('still', 0.85) +
     towers(
       canvas,
       base,
@@ -186,7 +190,9 @@ export const city: Place = (canvas, reading) => {
       share,
       25,
     ) +
+    plane('twinkle', 0.85) +
     (cyber ? neonSigns(canvas, base) : '') +
+    plane('still', 1) +
     street(canvas, base) +
     lamp(canvas, width * (random.chance(0.5) ? 0.1 : 0.84), base + 4)
   return { back, front: '', ground: height * 0.91, water: height * 0.91, air: height * 0.4, size: 400 }
@@ -263,7 +269,7 @@ export const space: Place = (canvas, reading) => {
       random.between(-50, 50),
     )
   }
-  back += stars(canvas, height, 1.1)
+  back += plane('twinkle', 0) + stars(canvas, height, 1.1) + plane('still', 0.2)
   const lone = reading.subjects.length === 0
   const left = random.chance(0.5)
   const big = random.pick(palette.accents)
@@ -275,6 +281,7 @@ export const space: Place = (canvas, reading) => {
     mix(big, palette.sky[2], 0.25),
     random.chance(0.7),
   )
+  back += plane('still', 0.5)
   back += planet(
     canvas,
     width * (left ? 0.82 : 0.16),
@@ -286,6 +293,7 @@ export const space: Place = (canvas, reading) => {
   const r = width * 0.9
   const soil = mix(palette.far, palette.accents[0], 0.18)
   const ground =
+    plane('still', 1) +
     circle(width / 2, height * 0.86 + r, r + 26, { fill: palette.glow, alpha: 0.16 }) +
     circle(width / 2, height * 0.86 + r, r, {
       fill: canvas.defs.linear([
@@ -357,7 +365,7 @@ export const indoor: Place = (canvas, reading) => {
   }
   const back =
     rect(-2, -2, width + 4, height + 4, { fill: lit(canvas, wall, 0.09) }) +
-    `<g ${canvas.defs.clip(pane)}><g transform="translate(${n(x)} ${n(y)}) scale(${n(1)} 1) translate(${n(-x)} ${n(-height * 0.08)})">${view.back}</g></g>` +
+    `<g ${canvas.defs.clip(pane)}><g transform="translate(${n(x)} ${n(y)}) scale(${n(1)} 1) translate(${n(-x)} ${n(-height * 0.08)})">${withoutPlanes(view.back)}</g></g>` +
     path(pane, { stroke: frame, width: 24 }) +
     path(`M${n(width / 2)} ${n(y)}V${n(sill)}M${n(x)} ${n(y + h * 0.36)}H${n(x + w)}`, {
       stroke: frame,
@@ -385,6 +393,7 @@ export const indoor: Place = (canvas, reading) => {
         .join(''),
       { stroke: lighten(wood, -0.07), width: 3, alpha: 0.5 },
     ) +
+    plane('still', 1) +
     pottedPlant(canvas, random.chance(0.5) ? x + 40 : x + w - 40, sill + 34)
   return { back, front: '', ground: height * 0.9, water: height * 0.9, air: height * 0.4, size: 400 }
 }
@@ -446,10 +455,12 @@ export const studio: Place = (canvas, reading) => {
         }))
   if (!canvas.look.sparse) {
     back +=
+      plane('sway', 0.5) +
       sprig(canvas, cx - r * 0.98, ground, -13, small / 560, hue) +
       sprig(canvas, cx + r * 0.98, ground, 13, small / 600, hue) +
       sprig(canvas, cx - r * 0.78, ground, -26, small / 820, hue + 30) +
       sprig(canvas, cx + r * 0.8, ground, 24, small / 780, hue - 30)
+    back += plane('bob', 0.7)
     for (let i = 0; i < 11; i += 1) {
       const angle = random.between(-Math.PI, 0.1)
       const far = r * random.between(1.12, 1.42)
@@ -467,6 +478,7 @@ export const studio: Place = (canvas, reading) => {
     }
   }
   const floor = oklch(0.87 - dim, 0.05, hue + 14)
+  back += plane('still', 1)
   back += path(
     `M-10 ${n(ground - 8)}Q${n(width / 2)} ${n(ground - 34)} ${n(width + 10)} ${n(ground - 8)}V${n(height + 10)}H-10Z`,
     {

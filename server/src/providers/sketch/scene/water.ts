@@ -3,6 +3,7 @@ import { type Hex, lighten, mix } from '../color.ts'
 import { createNoise } from '../random.ts'
 import { circle, ellipse, n, type Point, path, place, rect, smooth } from '../svg.ts'
 import { type Canvas, landAt, layer, lit } from './canvas.ts'
+import { plane } from './plane.ts'
 import { bush, flowers, grass, palm } from './plants.ts'
 import { drawSky } from './sky.ts'
 import type { Place } from './stage.ts'
@@ -85,6 +86,7 @@ export const sea: Place = (canvas, reading) => {
   const floats = reading.subjects.some(({ name }) => name === 'boat' || name === 'whale')
   let back =
     drawSky(canvas, reading, horizon) +
+    plane('still', 0.15) +
     island(
       canvas,
       width * random.between(0.08, 0.26),
@@ -102,6 +104,7 @@ export const sea: Place = (canvas, reading) => {
         )
       : '') +
     surface(canvas, horizon) +
+    plane('glint', 0.4) +
     glints(
       canvas,
       horizon,
@@ -110,21 +113,24 @@ export const sea: Place = (canvas, reading) => {
       width * random.between(0.3, 0.7),
     ) +
     glints(canvas, horizon, height * 0.9, 40)
-  back += wave(canvas, height * 0.72, 12, mix(deep, shine, 0.28), 3)
+  back += plane('swell', 0.65) + wave(canvas, height * 0.72, 12, mix(deep, shine, 0.28), 3)
   const sand = canvas.tone('#f0d8ab')
   if (floats || random.chance(0.35)) {
     const front =
+      plane('swell', 1.05) +
       wave(canvas, height * 0.845, 16, mix(deep, shine, 0.16), 5) +
+      plane('swell', 1.3) +
       wave(canvas, height * 0.94, 20, mix(deep, shine, 0.05), 7)
     return { back, front, ground: height * 0.86, water: height * 0.84, air: height * 0.36, size: 420 }
   }
-  back += wave(canvas, height * 0.78, 12, mix(deep, shine, 0.5), 8)
+  back += plane('swell', 0.85) + wave(canvas, height * 0.78, 12, mix(deep, shine, 0.5), 8)
   const beach = createNoise(random, 1)
   const points: Point[] = []
   for (let x = -60; x <= width + 90; x += Math.max(60, width / 100))
     points.push([x, height * 0.835 + beach(x / 420) * 18])
   const edge = smooth(points, false)
   back +=
+    plane('still', 1) +
     path(edge, { stroke: '#ffffff', width: 20, alpha: 0.7 }) +
     layer(
       canvas,
@@ -149,7 +155,7 @@ export const sea: Place = (canvas, reading) => {
     .slice(0, random.int(1, 3))
     .join('')
   const front = random.chance(0.5)
-    ? palm(canvas, width * (random.chance(0.5) ? 0.06 : 0.94), height * 1.0, 560)
+    ? plane('sway', 1.2) + palm(canvas, width * (random.chance(0.5) ? 0.06 : 0.94), height * 1.0, 560)
     : ''
   return {
     back: back + shells,
@@ -222,9 +228,12 @@ export const lake: Place = (canvas, reading) => {
   const tall = random.chance(0.5) ? 0.07 : 0.93
   const back =
     drawSky(canvas, reading, shore) +
+    plane('still', 0.25) +
     land +
     surface(canvas, shore) +
+    plane('swell', 0.25) +
     mirror +
+    plane('still', 0.25) +
     rect(-2, shore - 16, width + 4, 40, {
       fill: canvas.defs.linear([
         [0, palette.sky[2], 0],
@@ -232,8 +241,10 @@ export const lake: Place = (canvas, reading) => {
         [1, palette.sky[2], 0],
       ]),
     }) +
+    plane('glint', 0.6) +
     glints(canvas, shore, height * 0.9, ink ? 26 : 70, width * random.between(0.35, 0.65)) +
     (ink ? '' : glints(canvas, shore, height * 0.9, 34)) +
+    plane('float', 0.8) +
     (ink
       ? ''
       : [0, 1, 2, 3, 4]
@@ -250,8 +261,8 @@ export const lake: Place = (canvas, reading) => {
   const stands = reading.subjects.some(
     ({ name }) => name !== 'crane' && subjectKinds[name].habitat !== 'water',
   )
-  const bank = layer(canvas, lakeBank(canvas, stands), landAt(canvas, 0.95))
-  const reeds = grass(canvas, height + 8, stands ? 70 : 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
+  const bank = plane('still', 1) + layer(canvas, lakeBank(canvas, stands), landAt(canvas, 0.95))
+  const reeds = plane('sway', 1.25) + grass(canvas, height + 8, stands ? 70 : 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
   const colors = [canvas.tone(palette.accents[0]), canvas.tone(palette.accents[1])] as const
   const blooms = ink
     ? ''
@@ -317,6 +328,7 @@ export const underwater: Place = (canvas, reading) => {
           [1, lighten(deep, -0.08)],
         ]),
   })
+  back += plane('rays', 0.1)
   for (let i = 0; i < 6; i += 1) {
     const x = width * random.between(0, 1)
     const w = random.between(40, 120)
@@ -333,12 +345,14 @@ export const underwater: Place = (canvas, reading) => {
     const noise = createNoise(random, 2)
     for (let x = -60; x <= width + 80; x += Math.max(50, width / 100))
       points.push([x, height * (0.74 + k * 0.08) + noise(x / 180) * (60 - k * 14)])
+    back += plane('still', 0.3 + k * 0.25)
     back += layer(
       canvas,
       `${smooth(points, false)}L${n(width + 80)} ${n(height + 10)}L-60 ${n(height + 10)}z`,
       mix(far, lighten(deep, -0.1), k / 2),
     )
   }
+  back += plane('flock', 0.6)
   for (let i = 0; i < 9; i += 1)
     back += place(fish(canvas, mix(far, '#ffffff', 0.25), mix(far, '#ffffff', 0.35)), {
       x: width * random.between(0.05, 0.95),
@@ -347,7 +361,7 @@ export const underwater: Place = (canvas, reading) => {
       flip: i % 3 === 0,
     })
   const colors: readonly [Hex, ...Hex[]] = ['#f0808a', '#f6b26b', '#b98ae0', '#5fc4b0']
-  let front = ''
+  let front = plane('sway', 1.2)
   for (let i = 0; i < 6; i += 1) {
     const x = width * (i < 3 ? random.between(-0.02, 0.3) : random.between(0.7, 1.02))
     front +=
@@ -355,7 +369,7 @@ export const underwater: Place = (canvas, reading) => {
         ? coral(canvas, x, height + 14, random.between(1, 1.6), mix(random.pick(colors), deep, 0.16))
         : weed(x, height + 10, random.between(180, 340), mix('#3fae8a', deep, 0.3))
   }
-  let bubbles = ''
+  let bubbles = plane('bubbles', 1.2)
   for (let i = 0; i < 22; i += 1) {
     const [x, y, r] = [
       random.between(0, width),

@@ -3,6 +3,7 @@ import { mix } from '../color.ts'
 import type { Reading } from '../read-prompt.ts'
 import { dot, n, path, rect } from '../svg.ts'
 import type { Canvas } from './canvas.ts'
+import { plane } from './plane.ts'
 import { fireflies } from './plants.ts'
 
 const rain = (canvas: Canvas): string => {
@@ -71,11 +72,12 @@ const fog = (canvas: Canvas): string => {
 export const drawWeather = (canvas: Canvas, reading: Reading): string => {
   const { details } = reading
   let svg = ''
-  if (details.has('fog')) svg += fog(canvas)
-  if (details.has('fireflies')) svg += fireflies(canvas, canvas.height * 0.4, canvas.height * 0.95)
-  if (details.has('petals')) svg += petals(canvas, false)
-  else if (reading.season === 'autumn') svg += petals(canvas, true)
-  if (details.has('rain')) svg += rain(canvas)
-  if (details.has('snow')) svg += snow(canvas)
+  if (details.has('fog')) svg += plane('drift', 0.9) + fog(canvas)
+  if (details.has('fireflies'))
+    svg += plane('fireflies', 1.1) + fireflies(canvas, canvas.height * 0.4, canvas.height * 0.95)
+  if (details.has('petals')) svg += plane('petals', 1.2) + petals(canvas, false)
+  else if (reading.season === 'autumn') svg += plane('leaves', 1.2) + petals(canvas, true)
+  if (details.has('rain')) svg += plane('rain', 1.2) + rain(canvas)
+  if (details.has('snow')) svg += plane('snow', 1.2) + snow(canvas)
   return svg
 }

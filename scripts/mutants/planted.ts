@@ -1,0 +1,632 @@
+// The planted bugs: each is one slip of a hand that would cost somebody money, and the test that must see it.
+
+/** One exact text of a file and what it becomes. The text must occur once. */
+export type Change = { file: string; find: string; replace: string }
+
+export type Planted = {
+  name: string
+  /** What would go wrong, in the words of whoever would pay for it. */
+  costs: string
+  changes: readonly Change[]
+  /** The test that must fail, by file and full name. */
+  caughtBy: { file: string; test: string }
+}
+
+const LEDGER_SQL = 'server/src/kernel/wallet/ledger.sql'
+const SUBMIT_SQL = 'server/src/kernel/generation/submit.sql'
+const ADVANCE_SQL = 'server/src/kernel/generation/advance.sql'
+const REGISTER_SQL = 'server/src/kernel/accounts/register.sql'
+const LEDGER_MIGRATION = 'server/migrations/0002-wallet.sql'
+const ADVANCE = 'server/src/kernel/generation/advance.ts'
+const SWEEP = 'server/src/kernel/generation/sweep.ts'
+const EMAIL_CODES = 'server/src/kernel/accounts/email-codes.ts'
+const VERIFY = 'server/src/kernel/wallet/verify.ts'
+const MONEY = 'server/src/kernel/money.ts'
+
+const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
+const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
+const advance = (test: string) => ({ file: 'server/src/kernel/generation/advance.test.ts', test })
+const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
+
+const NO_GUARD = change(
+  LEDGER_SQL,
+  `
+    and (v_available >= 0 or w.available + w.credit_limit + v_available >= 0)`,
+  '',
+)
+const NO_LIMIT_CHECK = change(
+  LEDGER_MIGRATION,
+  `  constraint available_stays_within_the_credit_limit check (available + credit_limit >= 0),
+`,
+  '',
+)
+const NO_EFFECT_INDEX = change(
+  LEDGER_MIGRATION,
+  'create unique index one_entry_per_effect',
+  'create index one_entry_per_effect',
+)
+
+export const PLANTED: readonly Planted[] = [
+  // The wallet
+  {
+    name: 'post-without-guard',
+    costs:
+      'A wallet that cannot pay is refused by a CHECK alone: an error of the house instead of a refusal.',
+    changes: [NO_GUARD],
+    caughtBy: ledger('too little credit is a refusal that says how much there is'),
+  },
+  {
+    name: 'post-without-guard-and-check',
+    costs: 'Many requests at once spend what is there once.',
+    changes: [NO_GUARD, NO_LIMIT_CHECK],
+    caughtBy: contention('100 pictures at once with credits for seven: seven are made'),
+  },
+  {
+    name: 'credit-limit-counted-twice',
+    costs: 'An account goes into debt by twice its limit.',
+    changes: [
+      change(
+        LEDGER_SQL,
+        'w.available + w.credit_limit + v_available >= 0',
+        'w.available + 2 * w.credit_limit + v_available >= 0',
+      ),
+      NO_LIMIT_CHECK,
+    ],
+    caughtBy: ledger('a credit limit may be used up, and not passed'),
+  },
+  {
+    name: 'effect-index-dropped',
+    costs: 'An order, a bonus or an adjustment that is delivered twice is credited twice.',
+    changes: [NO_EFFECT_INDEX],
+    caughtBy: contention('the same adjustment a hundred times has one effect'),
+  },
+  {
+    name: 'balance-before-is-after',
+    costs: 'The statement that a user reads does not add up to the balance.',
+    changes: [
+      change(
+        LEDGER_SQL,
+        'p_amount, v_after - v_available, v_after,',
+        'p_amount, v_after, v_after + v_available,',
+      ),
+    ],
+    caughtBy: ledger('the statement adds up to the balance, row by row'),
+  },
+  {
+    name: 'exponent-is-an-amount',
+    costs: 'An amount of "1e2" or " 1" is taken for what its sender did not mean.',
+    changes: [change(MONEY, '.exec(String(value))', '.exec(String(Number(value)))')],
+    caughtBy: ledger('an amount is decimal text with at most four decimals, and nothing else'),
+  },
+  {
+    name: 'not-a-number-is-an-amount',
+    costs: 'NaN becomes a price of nothing.',
+    changes: [change(MONEY, 'if (!match) return null', 'if (!match) return 0n as Credits')],
+    caughtBy: ledger('an amount is decimal text with at most four decimals, and nothing else'),
+  },
+  {
+    name: 'fifth-decimal-cut-off',
+    costs: 'Of every 1.00009 the fraction is lost without a word.',
+    changes: [change(MONEY, '(\\d{1,4}))?$/', '(\\d{1,4}))?/')],
+    caughtBy: ledger('an amount is decimal text with at most four decimals, and nothing else'),
+  },
+  {
+    name: 'amount-past-the-largest',
+    costs: 'One adjustment moves more than a wallet may ever hold.',
+    changes: [change(MONEY, 'if (amount > MOST_CREDITS) return null', '')],
+    caughtBy: ledger('an amount is decimal text with at most four decimals, and nothing else'),
+  },
+
+  // Holds
+  {
+    name: 'hold-settled-twice',
+    costs: 'A hold is paid and then given back; only the index on effects stands in the way.',
+    changes: [change(LEDGER_SQL, `where id = p_hold and state = 'open'`, 'where id = p_hold')],
+    caughtBy: ledger('a hold is settled once'),
+  },
+  {
+    name: 'hold-settled-twice-without-index',
+    costs: 'A hold is paid and then given back, out of what other tasks hold.',
+    changes: [
+      change(LEDGER_SQL, `where id = p_hold and state = 'open'`, 'where id = p_hold'),
+      NO_EFFECT_INDEX,
+    ],
+    caughtBy: ledger('a hold is settled once'),
+  },
+  {
+    name: 'capture-above-the-hold',
+    costs: 'A task costs its user more than was agreed, out of what other tasks hold.',
+    changes: [change(LEDGER_MIGRATION, 'check (captured between 0 and amount)', 'check (captured >= 0)')],
+    caughtBy: ledger('a capture above its hold is refused, even where other holds could pay it'),
+  },
+  {
+    name: 'difference-kept',
+    costs: 'A task that cost less than was held keeps the rest for ever.',
+    changes: [change(LEDGER_SQL, 'if p_capture < v_hold.amount then', 'if p_capture = 0 then')],
+    caughtBy: ledger('a task pays what it really cost, and the difference comes back'),
+  },
+  {
+    name: 'charge-the-price-not-the-cost',
+    costs: 'A task that really cost 5 of 20 is charged 20.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        'resolve_hold_v1(p_key, v_task.hold_id, p_charge)',
+        'resolve_hold_v1(p_key, v_task.hold_id, v_task.cost)',
+      ),
+    ],
+    caughtBy: ledger('a task pays what it really cost, and the difference comes back'),
+  },
+  {
+    name: 'failure-is-charged',
+    costs: 'A task that failed costs as much as one that succeeded.',
+    changes: [change(ADVANCE, `'failed', 0n, failure`, `'failed', task.cost, failure`)],
+    caughtBy: advance('a provider that says rejected ends the task and gives everything back, once asked'),
+  },
+  {
+    name: 'hold-forgotten-at-the-end',
+    costs: 'The hold of a canceled or overdue task is never given back.',
+    changes: [
+      change(ADVANCE_SQL, 'if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then', 'if false then'),
+    ],
+    caughtBy: advance('an ambiguous start is never sent again; the deadline gives the hold back'),
+  },
+
+  // The fence
+  {
+    name: 'finish-without-fence',
+    costs: 'A worker that lost its lease finishes the task of another, with files that are cleared away.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `where id = p_task and generation = p_generation and state = 'running'
+  returning * into v_task;`,
+        `where id = p_task and state = 'running'
+  returning * into v_task;`,
+      ),
+    ],
+    caughtBy: advance('a worker whose lease lapsed writes nothing: the fence holds'),
+  },
+  {
+    name: 'finish-in-any-state',
+    costs: 'A finish that is repeated after a lost acknowledgement is carried out again.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `where id = p_task and generation = p_generation and state = 'running'
+  returning * into v_task;`,
+        `where id = p_task and generation = p_generation
+  returning * into v_task;`,
+      ),
+    ],
+    caughtBy: ledger('the same finish sent twice, after a lost acknowledgement, is carried out once'),
+  },
+  {
+    name: 'requeue-without-fence',
+    costs:
+      'A worker that lost its lease sends a task back that another is working on: the vendor is paid twice.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `due_at = now() + p_after, operation = null, updated_at = now()
+  where id = p_task and generation = p_generation`,
+        `due_at = now() + p_after, operation = null, updated_at = now()
+  where id = p_task`,
+      ),
+    ],
+    caughtBy: ledger('nothing that a stale worker writes is taken'),
+  },
+  {
+    name: 'doubt-without-fence',
+    costs: 'A worker that lost its lease takes a task away from the one that is doing it.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `set state = 'unknown', worker = null, updated_at = now()
+  where id = p_task and generation = p_generation`,
+        `set state = 'unknown', worker = null, updated_at = now()
+  where id = p_task`,
+      ),
+    ],
+    caughtBy: ledger('nothing that a stale worker writes is taken'),
+  },
+  {
+    name: 'lease-extended-by-anyone',
+    costs: 'A worker that lost its lease is told to go on: two of them pay a vendor for one task.',
+    changes: [
+      change(ADVANCE_SQL, `where t.id = held.id and t.generation = held.generation`, 'where t.id = held.id'),
+    ],
+    caughtBy: advance('a worker whose lease lapsed writes nothing: the fence holds'),
+  },
+  {
+    name: 'claim-without-lease-check',
+    costs: 'A task that a worker holds is claimed by the next one that asks.',
+    changes: [change(ADVANCE_SQL, `where state = 'running' and due_at <= now()`, `where state = 'running'`)],
+    caughtBy: advance('a live lease is not claimable, whoever asks'),
+  },
+  {
+    name: 'claim-before-due',
+    costs: 'A vendor that said "later" is asked at once, over and over.',
+    changes: [change(ADVANCE_SQL, `where state = 'queued' and due_at <= now()`, `where state = 'queued'`)],
+    caughtBy: advance(
+      'a provider that is throttled is asked again later, up to five times, on the same hold',
+    ),
+  },
+  {
+    name: 'claim-of-waiting-without-lock',
+    costs: 'Two workers claim one waiting task: two attempts are on record, two may be paid for.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        'order by turn limit p_take - coalesce(cardinality(v_due), 0) for update skip locked)',
+        'order by turn limit p_take - coalesce(cardinality(v_due), 0))',
+      ),
+    ],
+    caughtBy: contention('workers of several processes never hold the same task'),
+  },
+  {
+    name: 'claim-of-lapsed-without-lock',
+    costs: 'Two workers take over the same task of a dead one.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        'order by due_at limit p_take for update skip locked)',
+        'order by due_at limit p_take)',
+      ),
+    ],
+    caughtBy: ledger('tasks whose lease has lapsed go to one worker each'),
+  },
+  {
+    name: 'end-without-raising-generation',
+    costs: 'The claim of a canceled task stays good: a second line of defence is gone.',
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `charged = 0, worker = null,
+      generation = generation + 1,`,
+        'charged = 0, worker = null,',
+      ),
+    ],
+    caughtBy: ledger(`a task that was ended is out of its worker's hands`),
+  },
+  {
+    name: 'end-in-any-state',
+    costs: 'A picture that was delivered is canceled and given back.',
+    changes: [change(ADVANCE_SQL, '\n      and state = any (p_states)', '')],
+    caughtBy: contention('cancel against finish, 100 times: one outcome each, paid or given back'),
+  },
+  {
+    name: 'end-of-a-foreign-task',
+    costs: 'One account ends the tasks of another.',
+    changes: [change(ADVANCE_SQL, '\n      and (p_account is null or account_id = p_account)', '')],
+    caughtBy: ledger('what has ended cannot be canceled, and nobody ends the task of another'),
+  },
+
+  // The vendor
+  {
+    name: 'takeover-sends-again',
+    costs: 'A worker dies after the call of a paid vendor, the next one calls it again: paid twice.',
+    changes: [change(ADVANCE, 'if (provider.repeatable || attempt.channel_id === null) {', 'if (attempt) {')],
+    caughtBy: advance(
+      'a worker lost after the call of a paid vendor leaves the task unknown, not sent twice',
+    ),
+  },
+  {
+    name: 'call-before-record',
+    costs: 'A paid vendor is called without a record of it, so that a takeover thinks nothing was sent.',
+    changes: [change(ADVANCE, 'if (!provider.repeatable) {', 'if (provider.repeatable) {')],
+    caughtBy: advance(
+      'a worker lost after the call of a paid vendor leaves the task unknown, not sent twice',
+    ),
+  },
+  {
+    name: 'unforeseen-error-sends-again',
+    costs: 'A connection that broke after the request was sent makes the house buy the same picture again.',
+    changes: [
+      change(
+        ADVANCE,
+        `error.kind : provider.repeatable ? 'unavailable' : 'ambiguous'`,
+        `error.kind : 'unavailable'`,
+      ),
+    ],
+    caughtBy: ledger('an error that nobody foresaw, from a paid vendor, is not an invitation to send again'),
+  },
+  {
+    name: 'finished-before-stored',
+    costs: 'A user pays for a picture that the house does not have.',
+    changes: [
+      change(
+        ADVANCE,
+        'files = await storeOutputs(context, task, step.outputs)',
+        'files = []; void storeOutputs(context, task, step.outputs)',
+      ),
+    ],
+    caughtBy: advance('a finished task pays its hold and has its file and thumbnail'),
+  },
+  {
+    name: 'empty-success-is-paid',
+    costs: 'A vendor that answers with nothing is paid for it by the user.',
+    changes: [change(ADVANCE, 'if (step.outputs.length === 0)', 'if (step.outputs.length < 0)')],
+    caughtBy: advance('an empty success is not a success'),
+  },
+
+  // Submission, retry, sweep
+  {
+    name: 'key-not-bound-to-its-body',
+    costs: 'Another order under a used key is answered with the old picture.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `case when v_known.body_hash = p_body_hash then 'repeated' else 'key_conflict' end`,
+        `'repeated'`,
+      ),
+    ],
+    caughtBy: contention('100 bodies under one idempotency key: one is bought, the others are refused'),
+  },
+  {
+    name: 'key-not-looked-up',
+    costs: 'A client that repeats a request after a timeout pays for each repeat.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `    if not found then
+      select * into v_known`,
+        `    if false then
+      select * into v_known`,
+      ),
+    ],
+    caughtBy: contention(
+      '100 requests with one idempotency key: one purchase, the same answer a hundred times',
+    ),
+  },
+  {
+    name: 'refusal-stored',
+    costs: 'A user who tops up and repeats the request never gets an answer to it.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `    delete from idempotency i
+    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+`,
+        '',
+      ),
+    ],
+    caughtBy: ledger('a refusal is not stored: the same key succeeds when the reason is gone'),
+  },
+  {
+    name: 'stale-price-at-submission',
+    costs: 'Another process goes on selling at the old price.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        'elsif not price_is_current_v1(p_price_subject, p_price_version) then',
+        'elsif false then',
+      ),
+    ],
+    caughtBy: ledger('a price that changed between quote and submission is charged as it is now'),
+  },
+  {
+    name: 'stale-price-at-retry',
+    costs: 'Whoever keeps a failed task retries it at the price of last year.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        'if not price_is_current_v1(p_price_subject, p_price_version) then\n    outcome',
+        'if false then\n    outcome',
+      ),
+    ],
+    caughtBy: ledger('a retry takes a new hold at the price of today'),
+  },
+  {
+    name: 'one-price-for-many',
+    costs: 'Ten pictures are sold for the price of one.',
+    changes: [
+      change(
+        'server/src/kernel/catalog/catalog.ts',
+        'credits(price.credits * BigInt(count))',
+        'credits(price.credits)',
+      ),
+    ],
+    caughtBy: ledger('three pictures cost three times one'),
+  },
+  {
+    name: 'disabled-account-buys',
+    costs: 'A stolen account that was shut goes on spending.',
+    changes: [change(SUBMIT_SQL, `where id = p_account and state = 'active'`, 'where id = p_account')],
+    caughtBy: ledger('an account that was disabled buys nothing'),
+  },
+  {
+    name: 'retry-in-any-state',
+    costs: 'A hundred clicks on "retry" take a hundred holds.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `and account_id = p_account and state = 'failed' for update`,
+        'and account_id = p_account for update',
+      ),
+    ],
+    caughtBy: contention('100 retries of one failed task: one new hold'),
+  },
+  {
+    name: 'sweeper-forgets-the-unknown',
+    costs: 'What nobody can say anything about keeps its hold for ever.',
+    changes: [change(SWEEP, `    ['queued', 'running', 'unknown'],`, `    ['queued', 'running'],`)],
+    caughtBy: advance('an ambiguous start is never sent again; the deadline gives the hold back'),
+  },
+  {
+    name: 'sweeper-ends-everything',
+    costs: 'Tasks that are still in time are ended while the vendor is paid for them.',
+    changes: [
+      change(
+        SWEEP,
+        `in ('queued', 'running', 'unknown') and deadline < now()`,
+        `in ('queued', 'running', 'unknown')`,
+      ),
+    ],
+    caughtBy: ledger('the sweeper ends the overdue tasks of dead workers, and no others'),
+  },
+
+  // E-mail codes: each opens an account with a bonus
+  {
+    name: 'tries-not-counted',
+    costs: 'A million guesses open an account for any address, with its bonus.',
+    changes: [
+      change(
+        EMAIL_CODES,
+        'set tries = tries + case when code_hash = $3 then 0 else 1 end',
+        'set tries = tries',
+      ),
+    ],
+    caughtBy: contention('100 wrong codes at once are three tries, and the right one is then refused'),
+  },
+  {
+    name: 'minute-not-guarded',
+    costs: 'A hundred requests send a hundred mails, each with three new tries.',
+    changes: [
+      change(
+        EMAIL_CODES,
+        '\n   where code.issued_at <= now() - make_interval(secs => $6)',
+        '\n   where $6::int > 0',
+      ),
+    ],
+    caughtBy: contention('100 codes asked for one address at once: one mail'),
+  },
+  {
+    name: 'used-code-accepted',
+    costs: 'One proof of an address opens account after account, each with a bonus.',
+    changes: [change(REGISTER_SQL, 'and issue = p_issue and used_at is null', 'and issue = p_issue')],
+    caughtBy: ledger('a code that was used or replaced opens no account'),
+  },
+  {
+    name: 'used-code-tried-again',
+    costs: 'A used code passes the first of its two gates.',
+    changes: [change(EMAIL_CODES, 'and used_at is null and tries < $4', 'and tries < $4')],
+    caughtBy: ledger('a code that was used or replaced opens no account'),
+  },
+  {
+    name: 'replaced-code-accepted',
+    costs: 'A code that was replaced by a later one still opens an account.',
+    changes: [change(REGISTER_SQL, 'and issue = p_issue and used_at is null', 'and used_at is null')],
+    caughtBy: ledger('a code that was used or replaced opens no account'),
+  },
+  {
+    name: 'code-never-expires',
+    costs: 'A mail found years later opens an account.',
+    changes: [change(EMAIL_CODES, 'and tries < $4 and expires_at > now()', 'and tries < $4')],
+    caughtBy: ledger('a code is good for ten minutes'),
+  },
+
+  // History and its verification
+  {
+    name: 'entries-may-be-changed',
+    costs: 'A bug, or a person, rewrites what was paid.',
+    changes: [change(LEDGER_MIGRATION, 'before update or delete on entry', 'before delete on entry')],
+    caughtBy: ledger('history refuses UPDATE, DELETE and TRUNCATE'),
+  },
+  {
+    name: 'entries-may-be-deleted',
+    costs: 'A clean-up script takes the history of an account with it.',
+    changes: [change(LEDGER_MIGRATION, 'before update or delete on entry', 'before update on entry')],
+    caughtBy: ledger('history refuses UPDATE, DELETE and TRUNCATE'),
+  },
+  {
+    name: 'entries-may-be-truncated',
+    costs: 'One TRUNCATE is past the row triggers, and all history is gone.',
+    changes: [
+      change(
+        LEDGER_MIGRATION,
+        `create trigger entries_are_never_truncated before truncate on entry
+  for each statement execute function refuse_change_of_history();
+`,
+        '',
+      ),
+    ],
+    caughtBy: ledger('history refuses UPDATE, DELETE and TRUNCATE'),
+  },
+  {
+    name: 'holds-may-be-deleted',
+    costs: 'A hold disappears, and what it held belongs to nobody.',
+    changes: [
+      change(
+        LEDGER_MIGRATION,
+        `create trigger holds_are_never_deleted before delete on hold
+  for each row execute function refuse_change_of_history();
+`,
+        '',
+      ),
+    ],
+    caughtBy: ledger('history refuses UPDATE, DELETE and TRUNCATE'),
+  },
+  {
+    name: 'hash-without-amount',
+    costs: 'The chain does not vouch for the one thing it is there for.',
+    changes: [
+      change(
+        LEDGER_SQL,
+        `p_debit, p_credit, p_amount,
+    p_before, p_after, p_held,`,
+        `p_debit, p_credit,
+    p_before, p_after, p_held,`,
+      ),
+    ],
+    caughtBy: ledger('the hash covers every field of an entry'),
+  },
+  {
+    name: 'hash-without-balances',
+    costs: 'The last entry of a wallet can be raised together with the balance.',
+    changes: [
+      change(
+        LEDGER_SQL,
+        `p_debit, p_credit, p_amount,
+    p_before, p_after, p_held,`,
+        'p_debit, p_credit,',
+      ),
+    ],
+    caughtBy: ledger('verify finds every way to tamper with an entry'),
+  },
+  {
+    name: 'hash-without-operator',
+    costs: 'Who gave the credits away can be changed without a trace.',
+    changes: [change(LEDGER_SQL, `coalesce(p_operator::text, '-')`, `'-'`)],
+    caughtBy: ledger('verify finds every way to tamper with an entry'),
+  },
+  {
+    name: 'chain-not-linked',
+    costs: 'An entry of an old backup is put in the place of the true one.',
+    changes: [
+      change(
+        LEDGER_SQL,
+        `substring(p_key from 1 for 64) || p_previous || convert_to`,
+        `substring(p_key from 1 for 64) || convert_to`,
+      ),
+    ],
+    caughtBy: ledger('an entry of another course of events does not fit the chain'),
+  },
+  {
+    name: 'hash-without-key',
+    costs: 'Whoever can write to the database can compute a chain that fits.',
+    changes: [
+      change(LEDGER_SQL, 'sha256(substring(p_key from 65 for 64)', `sha256('\\x'::bytea`),
+      change(LEDGER_SQL, 'sha256(substring(p_key from 1 for 64) || p_previous', 'sha256(p_previous'),
+    ],
+    caughtBy: ledger('only the holder of the key can write a chain that verifies'),
+  },
+  {
+    name: 'verify-skips-hashes',
+    costs: 'The chain is kept and never looked at.',
+    changes: [change(VERIFY, 'or hash <> entry_hash_v1($1,', 'or null <> entry_hash_v1($1,')],
+    caughtBy: ledger('verify finds every way to tamper with an entry'),
+  },
+  {
+    name: 'verify-skips-wallets',
+    costs: 'A balance that was raised by hand is never found.',
+    changes: [change(VERIFY, `add('wallets', await context.db.rows(brokenWallets, [from, to]))`, '')],
+    caughtBy: ledger('verify finds a wallet that is not the sum of its entries'),
+  },
+  {
+    name: 'verify-skips-holds',
+    costs: 'A task that was paid and shows nothing charged is never found.',
+    changes: [change(VERIFY, `add('holds', await context.db.rows(brokenHolds, [from, to]))`, '')],
+    caughtBy: ledger('verify finds holds that do not go with their tasks'),
+  },
+]

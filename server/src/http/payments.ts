@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Context } from '../kernel/context.ts'
+import { takeNotification } from '../kernel/payments/settle.ts'
+import type { Dialect } from './dialect.ts'
+
+const LARGEST_NOTIFICATION = 65_536
+
+/**
+ * Mounts where gateways notify, by GET and POST and in whatever content type: signatures are over the raw
+ * input, and answers are the gateway's own words, not the dialect's. An unknown channel is a plain 404.
+ */
+export function mountNotifications(app: FastifyInstance, context: Context, dialect: Dialect): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser(
+      '*',
+      { parseAs: 'string', bodyLimit: LARGEST_NOTIFICATION },
+      (_request, body, done) => done(null, body),
+    )
+    scope.route({
+      method: ['GET', 'POST'],
+      url: dialect.preset.notifyPath(':channel'),
+      bodyLimit: LARGEST_NOTIFICATION,
+      exposeHeadRoute: false,
+      handler: async (request: FastifyRequest, reply: FastifyReply) => {
+        const { channel } = request.params as { channel: string }
+        const answer = await takeNotification(context, channel, {
+          method: request.method,
+          query: queryOf(request.raw.url ?? ''),
+          contentType: request.headers['content-type'] ?? '',
+          body: typeof request.body === 'string' ? request.body : '',
+        })
+        if (!answer) {
+          const { status, body } = dialect.faults.unknownRoute(request.method, dialect.preset.notifyPath('…'))
+          return reply.code(status).send(body)
+        }
+        return reply.code(answer.status).type(answer.contentType).send(answer.body)
+      },
+    })
+  })
+}
+
+function queryOf(url: string): string {
+  const at = url.indexOf('?')
+  return at < 0 ? '' : url.slice(at + 1)
+}

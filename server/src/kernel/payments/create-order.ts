@@ -1,0 +1,106 @@
+import { statement } from '../../db/database.ts'
+import type { Actor, Context, Origin } from '../context.ts'
+import { refusal } from '../errors.ts'
+import type { IdempotencyKey } from '../idempotency.ts'
+import { GatewayError } from '../ports/gateway.ts'
+import { channelById, channelFor } from './channels.ts'
+import type { Order } from './order.ts'
+import { readOrderById } from './order.ts'
+
+const createOrderStatement = statement(
+  'create order',
+  `select outcome, order_id from create_order_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, make_interval(secs => $10),
+     make_interval(secs => $11), $12, $13, $14)`,
+)
+
+const recordCheckout = statement(
+  'record checkout',
+  `update payment_order set state = case when state = 'created' then 'open' else state end, pay_url = $2, qr_code = $3,
+     gateway_trade = coalesce(gateway_trade, $4), updated_at = now() where id = $1`,
+)
+const closeOrder = statement(
+  'close order',
+  `update payment_order set state = 'closed', next_poll_at = null, updated_at = now() where id = $1 and state = 'created'`,
+)
+
+const LIFETIME_SECONDS = 2 * 3_600
+const FIRST_POLL_SECONDS = 20
+
+/**
+ * Opens an order for a package of credits and asks the gateway where its payer goes. The order is on record,
+ * and polled, before the gateway hears of it, so no payment can arrive for an order we do not know.
+ *
+ * @throws package_not_found, payment_method_refused, payment_unconfigured, idempotency_key_reused,
+ *   account_disabled, gateway_failed
+ */
+export async function createOrder(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  input: {
+    packageId: string
+    method: string
+    returnUrl: string
+    idempotencyKey: IdempotencyKey | null
+    origin: Origin
+  },
+): Promise<Order> {
+  const wanted = context.preset.packages.find((one) => one.id === input.packageId)
+  if (!wanted) throw refusal('package_not_found', { id: input.packageId })
+  if (!context.preset.methods.includes(input.method))
+    throw refusal('payment_method_refused', { method: input.method })
+  const { channel } = await channelFor(context, input.method)
+  const key = input.idempotencyKey
+  const [row] = await context.db.rows<{ outcome: string; order_id: bigint | null }>(createOrderStatement, [
+    actor.accountId,
+    context.preset.orderHandle(context.clock.now().getTime(), context.ids.token(9)),
+    `trade_${context.keys.installationTag}${context.ids.token(14)}`,
+    channel.id,
+    input.method,
+    wanted.name,
+    wanted.credits,
+    wanted.priceFen,
+    input.returnUrl,
+    LIFETIME_SECONDS,
+    FIRST_POLL_SECONDS,
+    key?.scope ?? null,
+    key?.key ?? null,
+    key?.bodyHash ?? null,
+  ])
+  if (row?.outcome === 'key_conflict') throw refusal('idempotency_key_reused')
+  if (row?.outcome === 'account_ended') throw refusal('account_disabled')
+  if (!row || row.order_id === null) throw new Error(`create_order_v1 answered ${row?.outcome}`)
+  const order = await readOrderById(context, row.order_id)
+  // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
+  return order.state === 'created' ? checkOut(context, order, input) : order
+}
+
+async function checkOut(
+  context: Context,
+  order: Order,
+  input: { returnUrl: string; origin: Origin },
+): Promise<Order> {
+  const { channel, gateway, account } = await channelById(context, order.channelId)
+  try {
+    const checkout = await gateway.create(account, {
+      tradeNumber: order.tradeNumber,
+      amountFen: order.amountFen,
+      name: order.name,
+      method: order.method,
+      notifyUrl: `${context.publicUrl}${context.preset.notifyPath(channel.uuid)}`,
+      returnUrl: input.returnUrl,
+      clientIp: input.origin.ip ?? '127.0.0.1',
+    })
+    await context.db.rows(recordCheckout, [order.id, checkout.payUrl, checkout.qrCode, checkout.gatewayTrade])
+    return await readOrderById(context, order.id)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    context.log.error(
+      { order: order.id, channel: channel.id, kind: error.kind, error },
+      'a gateway took no order',
+    )
+    // Known not to exist there: closed. Otherwise it may exist and be paid, so polling goes on.
+    if (error.kind === 'refused' || error.kind === 'unavailable')
+      await context.db.rows(closeOrder, [order.id])
+    throw refusal('gateway_failed')
+  }
+}

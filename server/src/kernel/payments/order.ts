@@ -1,0 +1,141 @@
+import { statement } from '../../db/database.ts'
+import type { Actor, Context } from '../context.ts'
+import { refusal } from '../errors.ts'
+import type { Fen } from '../fen.ts'
+import { fen } from '../fen.ts'
+import type { Credits } from '../money.ts'
+import { credits } from '../money.ts'
+import type { Page, PageRequest } from '../paging.ts'
+import { toPage } from '../paging.ts'
+
+export type OrderState = 'created' | 'open' | 'expired' | 'closed' | 'paid' | 'refunding' | 'refunded'
+
+/** A purchase of credits, as its owner sees it. */
+export type Order = {
+  id: bigint
+  handle: string
+  tradeNumber: string
+  gatewayTrade: string | null
+  accountId: bigint
+  channelId: bigint
+  method: string
+  name: string
+  credits: Credits
+  amountFen: Fen
+  currency: 'CNY'
+  state: OrderState
+  payUrl: string | null
+  qrCode: string | null
+  createdAt: Date
+  expiresAt: Date
+  paidAt: Date | null
+}
+
+export type OrderRow = {
+  id: bigint
+  handle: string
+  trade_number: string
+  gateway_trade: string | null
+  account_id: bigint
+  channel_id: bigint
+  method: string
+  name: string
+  credits: bigint
+  amount_fen: bigint
+  currency: 'CNY'
+  state: OrderState
+  pay_url: string | null
+  qr_code: string | null
+  created_at: Date
+  expires_at: Date
+  paid_at: Date | null
+}
+
+/** The columns of `OrderRow`. */
+export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, method, name, credits,
+  amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
+
+/** Turns a row into an order. */
+export function toOrder(row: OrderRow): Order {
+  return {
+    id: row.id,
+    handle: row.handle,
+    tradeNumber: row.trade_number,
+    gatewayTrade: row.gateway_trade,
+    accountId: row.account_id,
+    channelId: row.channel_id,
+    method: row.method,
+    name: row.name,
+    credits: credits(row.credits),
+    amountFen: fen(row.amount_fen),
+    currency: row.currency,
+    state: row.state,
+    payUrl: row.pay_url,
+    qrCode: row.qr_code,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    paidAt: row.paid_at,
+  }
+}
+
+const byHandle = statement(
+  'order by handle',
+  `select ${ORDER_COLUMNS} from payment_order where account_id = $1 and (handle = $2 or trade_number = $3)
+   order by (handle = $2) desc limit 1`,
+)
+const byId = statement('order by id', `select ${ORDER_COLUMNS} from payment_order where id = $1`)
+const byTradeNumber = statement(
+  'order by trade number',
+  `select ${ORDER_COLUMNS} from payment_order where trade_number = $1`,
+)
+
+/**
+ * The caller's order by its handle or, where that is not given or matches none, by our number at the gateway.
+ * @throws order_not_found for a missing or foreign one
+ */
+export async function readOrder(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  named: { handle: string | null; tradeNumber: string | null },
+): Promise<Order> {
+  const [row] = await context.db.rows<OrderRow>(byHandle, [actor.accountId, named.handle, named.tradeNumber])
+  if (!row) throw refusal('order_not_found', { id: named.handle ?? named.tradeNumber ?? '' })
+  return toOrder(row)
+}
+
+/** Any order by its number, for the house itself. */
+export async function readOrderById(context: Context, id: bigint): Promise<Order> {
+  const [row] = await context.db.rows<OrderRow>(byId, [id])
+  if (!row) throw new Error(`order ${id} is gone`)
+  return toOrder(row)
+}
+
+/** Any order by our number at the gateway; null when there is none. */
+export async function findOrderByTradeNumber(context: Context, tradeNumber: string): Promise<Order | null> {
+  const [row] = await context.db.rows<OrderRow>(byTradeNumber, [tradeNumber])
+  return row ? toOrder(row) : null
+}
+
+const listRows = statement(
+  'orders of account',
+  `select ${ORDER_COLUMNS} from payment_order where account_id = $1 and ($2::text[] is null or state = any ($2))
+   order by id desc limit $3 offset $4`,
+)
+const countRows = statement(
+  'count orders of account',
+  'select count(*) as total from payment_order where account_id = $1 and ($2::text[] is null or state = any ($2))',
+)
+
+/** The caller's orders, newest first. */
+export async function listOrders(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  request: PageRequest & { states: readonly OrderState[] | null },
+): Promise<Page<Order>> {
+  const { page, limit, states } = request
+  const [rows, [count]] = await Promise.all([
+    context.db.rows<OrderRow>(listRows, [actor.accountId, states, limit, (page - 1) * limit]),
+    context.db.rows<{ total: bigint }>(countRows, [actor.accountId, states]),
+  ])
+  return toPage({ page, limit }, rows.map(toOrder), count?.total ?? 0)
+}

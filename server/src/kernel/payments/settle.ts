@@ -1,0 +1,143 @@
+import { statement } from '../../db/database.ts'
+import type { Context } from '../context.ts'
+import type { Fen } from '../fen.ts'
+import { parseYuan } from '../fen.ts'
+import type { GatewayAnswer, PaymentReport, RawNotification } from '../ports/gateway.ts'
+import { GatewayError } from '../ports/gateway.ts'
+import type { OpenChannel } from './channels.ts'
+import { channelByUuid } from './channels.ts'
+import type { Order } from './order.ts'
+import { findOrderByTradeNumber } from './order.ts'
+
+declare const verified: unique symbol
+/**
+ * A payment that a gateway vouched for and that fits its order in every respect. Only `verifyReport` makes one,
+ * and only one can be credited.
+ */
+export type VerifiedPayment = {
+  readonly [verified]: true
+  order: Order
+  channelId: bigint
+  amountFen: Fen
+  currency: 'CNY'
+  gatewayTrade: string
+}
+
+/** Why a report is no payment; counted and logged, told to nobody. */
+export type ReportFlaw =
+  | 'unpaid'
+  | 'other_merchant'
+  | 'unknown_order'
+  | 'other_channel'
+  | 'other_amount'
+  | 'other_currency'
+
+/**
+ * The checks of money rule 9 after the signature, in their order: merchant, order, its own channel, amount in
+ * fen, currency, state.
+ */
+async function verifyReport(
+  context: Context,
+  open: OpenChannel,
+  report: PaymentReport,
+): Promise<VerifiedPayment | ReportFlaw> {
+  if (report.merchant !== open.account.merchant) return 'other_merchant'
+  const order = await findOrderByTradeNumber(context, report.tradeNumber)
+  if (!order) return 'unknown_order'
+  if (order.channelId !== open.channel.id) return 'other_channel'
+  const amountFen = parseYuan(report.amount)
+  if (amountFen === null || amountFen !== order.amountFen) return 'other_amount'
+  if (report.currency !== order.currency) return 'other_currency'
+  if (!report.isPaid) return 'unpaid'
+  const payment = {
+    order,
+    channelId: open.channel.id,
+    amountFen,
+    currency: report.currency,
+    gatewayTrade: report.gatewayTrade,
+  }
+  return payment as VerifiedPayment
+}
+
+export type Settlement = 'credited' | 'repeated' | 'closed' | ReportFlaw
+
+const settleOrder = statement('settle order', 'select settle_order_v1($1, $2, $3, $4, $5, $6, $7) as outcome')
+const storeReport = statement(
+  'store payment report',
+  'insert into payment_report (order_id, channel_id, source, outcome, report) values ($1, $2, $3, $4, $5)',
+)
+
+/** The only door to a credit for money. @returns what became of it; 'repeated' when it had been credited. */
+async function creditPayment(
+  context: Context,
+  payment: VerifiedPayment,
+  source: 'notification' | 'query',
+): Promise<'credited' | 'repeated' | 'closed'> {
+  const { order, channelId, amountFen, currency, gatewayTrade } = payment
+  const values = [context.keys.chain, order.id, channelId, amountFen, currency, gatewayTrade, source]
+  const [row] = await context.db.rows<{ outcome: string }>(settleOrder, values)
+  const outcome = row?.outcome
+  if (outcome === 'mismatch') throw new Error(`order ${order.id} changed while its payment was verified`)
+  if (outcome !== 'credited' && outcome !== 'repeated' && outcome !== 'closed')
+    throw new Error(`settle_order_v1 answered ${outcome}`)
+  return outcome
+}
+
+/**
+ * What follows from a report whose signature, or whose connection, proves that the gateway made it.
+ * Safe to repeat and to race: an order is credited once.
+ */
+export async function settleReport(
+  context: Context,
+  open: OpenChannel,
+  report: PaymentReport,
+  source: 'notification' | 'query',
+): Promise<Settlement> {
+  const payment = await verifyReport(context, open, report)
+  if (typeof payment === 'string') {
+    if (payment !== 'unpaid') {
+      context.log.warn(
+        { channel: open.channel.id, tradeNumber: report.tradeNumber, flaw: payment },
+        'a payment report does not fit',
+      )
+    }
+    return payment
+  }
+  const outcome = await creditPayment(context, payment, source)
+  if (outcome === 'closed') {
+    context.log.error({ order: payment.order.id }, 'a closed order was paid: an operator must decide')
+  }
+  if (outcome !== 'repeated') {
+    const values = [payment.order.id, open.channel.id, source, outcome, JSON.stringify(report)]
+    await context.db.rows(storeReport, values)
+  }
+  return outcome
+}
+
+/**
+ * Takes a gateway's notification. Whatever comes, the answer is the gateway's own: taken, or not.
+ *
+ * @returns null when no such channel exists: then there is nothing to answer for.
+ */
+export async function takeNotification(
+  context: Context,
+  channelUuid: string,
+  notification: RawNotification,
+): Promise<GatewayAnswer | null> {
+  const open = await channelByUuid(context, channelUuid)
+  if (!open) return null
+  const { answers } = open.gateway
+  let report: PaymentReport
+  try {
+    report = open.gateway.readNotification(open.account, notification)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    context.log.warn({ channel: open.channel.id, kind: error.kind }, 'a notification was refused')
+    return answers.refused
+  }
+  const outcome = await settleReport(context, open, report, 'notification')
+  // A true report of something unpaid needs no resending; a payment we could not place does.
+  return outcome === 'credited' || outcome === 'repeated' || outcome === 'closed'
+    ? answers.taken
+    : answers.refused
+}
