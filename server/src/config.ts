@@ -5,7 +5,7 @@ export type Role = 'all' | 'api' | 'worker'
 
 /** Everything the environment decides, checked. Nothing else in the program reads it. */
 export type Config = {
-  sites: readonly { name: string; port: number; publicUrl: string }[]
+  sites: readonly { name: string; port: number; publicUrl: string; epay: EpayAccount | null }[]
   role: Role
   host: string
   dataDir: string
@@ -17,8 +17,15 @@ export type Config = {
   smtpUrl: string | null
   mailFrom: string
   trustProxy: readonly string[]
+  /** CIDRs of private networks that operator-configured addresses may reach. */
+  outboundAllow: readonly string[]
+  /** Whether the built-in cashier takes part where no gateway is configured. */
+  paymentsSandbox: boolean
   logLevel: string
 }
+
+/** An epay merchant from the environment; used at a site's first start. */
+export type EpayAccount = { url: string; merchant: string; secret: string }
 
 /** A bad value in the environment; the message is one sentence that names it. */
 export class ConfigError extends Error {
@@ -33,9 +40,16 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function readConfig(environment: Environment): Config {
   const text = (name: string): string | null => environment[name]?.trim() || null
+  const list = (name: string): string[] =>
+    (text(name) ?? '')
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean)
   const host = text('HOST') ?? '127.0.0.1'
+  const sites = readSites(text('SITES'), environment)
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   return {
-    sites: readSites(text('SITES'), environment),
+    sites,
     role: oneOf('ROLE', text('ROLE') ?? 'all', ['all', 'api', 'worker'] as const),
     host,
     dataDir: resolve(text('DATA_DIR') ?? './data'),
@@ -48,11 +62,9 @@ export function readConfig(environment: Environment): Config {
     },
     smtpUrl: readUrl('SMTP_URL', text('SMTP_URL'), ['smtp:', 'smtps:'])?.href ?? null,
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
-    trustProxy: (text('TRUST_PROXY') ?? '')
-      .split(',')
-      .map((cidr) => cidr.trim())
-      .filter(Boolean)
-      .map(checkCidr),
+    trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
+    outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => checkCidr('OUTBOUND_ALLOW', cidr)),
+    paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX'), isLoopback),
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
       'trace',
       'debug',
@@ -86,7 +98,12 @@ function readSites(text: string | null, environment: Environment): Config['sites
         `SITES gives ${name} the port "${portText}", which is not a number from 1 to 65535.`,
       )
     }
-    return { name, port, publicUrl: readPublicUrl(name, port, environment) }
+    return {
+      name,
+      port,
+      publicUrl: readPublicUrl(name, port, environment),
+      epay: readEpay(name, environment),
+    }
   })
   const twice = sites.find(
     (site, index) => sites.findIndex(({ name, port }) => name === site.name || port === site.port) !== index,
@@ -95,8 +112,27 @@ function readSites(text: string | null, environment: Environment): Config['sites
   return sites
 }
 
+/** The suffix of a site's own variables: `AI_CREATOR` for `ai-creator`. */
+function suffixOf(site: string): string {
+  return site.toUpperCase().replaceAll('-', '_')
+}
+
+/** `EPAY_URL`, `EPAY_PID`, `EPAY_KEY`, all or none; a form with the site's suffix wins. */
+function readEpay(site: string, environment: Environment): EpayAccount | null {
+  const text = (name: string): string | null =>
+    environment[`${name}_${suffixOf(site)}`]?.trim() || environment[name]?.trim() || null
+  const url = readUrl('EPAY_URL', text('EPAY_URL'), ['http:', 'https:'])?.href.replace(/\/+$/, '') ?? null
+  const merchant = text('EPAY_PID')
+  const secret = text('EPAY_KEY')
+  if (url === null && merchant === null && secret === null) return null
+  if (url === null || merchant === null || secret === null) {
+    throw new ConfigError('EPAY_URL, EPAY_PID and EPAY_KEY belong together: set all three, or none.')
+  }
+  return { url, merchant, secret }
+}
+
 function readPublicUrl(site: string, port: number, environment: Environment): string {
-  const name = `PUBLIC_URL_${site.toUpperCase().replaceAll('-', '_')}`
+  const name = `PUBLIC_URL_${suffixOf(site)}`
   const url = readUrl(name, environment[name]?.trim() || null, ['http:', 'https:'])
   if (url && (url.search || url.hash)) throw new ConfigError(`${name} must not have a query or a fragment.`)
   return url ? url.href.replace(/\/+$/, '') : `http://localhost:${port}`
@@ -128,9 +164,16 @@ function readPassword(text: string | null): string | null {
   return text
 }
 
-function checkCidr(cidr: string): string {
+function readSwitch(name: string, text: string | null, otherwise: boolean): boolean {
+  return text === null
+    ? otherwise
+    : oneOf(name, text.toLowerCase(), ['true', 'false', '1', '0', 'on', 'off'] as const) in
+        { true: 0, 1: 0, on: 0 }
+}
+
+function checkCidr(name: string, cidr: string): string {
   if (!/^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(cidr)) {
-    throw new ConfigError(`TRUST_PROXY has "${cidr}", which is not an address or CIDR such as 10.0.0.0/8.`)
+    throw new ConfigError(`${name} has "${cidr}", which is not an address or CIDR such as 10.0.0.0/8.`)
   }
   return cidr
 }

@@ -9,7 +9,7 @@ import type { Dialect } from './http/dialect.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Installation } from './installation.ts'
 import { openInstallation } from './installation.ts'
-import { startDeadlineSweeper, startScheduledJobs } from './jobs/scheduled.ts'
+import { startSweepers, startScheduledJobs } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
 import { OutboundError } from './kernel/ports/outbound.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
@@ -67,7 +67,7 @@ async function startSite(
     }
   }
   const scheduled = works ? await whenDatabaseAnswers(() => startScheduledJobs(context), { onError }) : null
-  const stopSweeping = works ? startDeadlineSweeper(context) : null
+  const stopSweeping = works ? startSweepers(context) : null
 
   return {
     line: isApi ? `${site.name}  ${site.publicUrl}${dialect.base}` : `${site.name}  (worker)`,

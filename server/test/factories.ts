@@ -45,7 +45,7 @@ export async function createUser(
 export function pictureOf(
   prompt: string,
   changes: Partial<Pick<Submission, 'model' | 'idempotencyKey'>> & { input?: ImageInput } = {},
-): Submission {
+): Extract<Submission, { kind: 'image' }> {
   return {
     kind: 'image',
     model: null,

@@ -15,7 +15,9 @@ import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
+import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
+import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { print, printRows } from './table.ts'
 
 type Shared = { site?: string; json?: boolean }
@@ -27,6 +29,8 @@ export function createAdminCommand(): Command {
   admin.addCommand(modelsCommand())
   admin.addCommand(pricesCommand())
   admin.addCommand(settingsCommand())
+  admin.addCommand(createChannelsCommand(shared))
+  admin.addCommand(createOrdersCommand(shared))
   return admin
 }
 
@@ -90,7 +94,7 @@ function usersCommand(): Command {
           username,
           email,
           role: options.role,
-          password: await readPassword(),
+          password: await readSecretLine('Password'),
         })
         print(
           `Account ${account.id} was opened for ${account.username} with ${toText(account.available)} credits.`,
@@ -122,7 +126,7 @@ function usersCommand(): Command {
     .action((account: string, options: Shared) =>
       withSite(options.site, async (context) => {
         const found = await findAccountFor(context, account)
-        await resetPassword(context, found.id, await readPassword())
+        await resetPassword(context, found.id, await readSecretLine('Password'))
         print(`The password of ${found.username} was set.`)
       }),
     )
@@ -266,17 +270,4 @@ function parseJson(text: string): unknown {
   } catch {
     throw new UsageError(`"${text}" is not JSON: write texts in double quotes, lists in brackets.`)
   }
-}
-
-/** Never an argument: those are seen by every user of the machine. */
-async function readPassword(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('Password (shown as you type; end with Enter): ')
-  let text = ''
-  for await (const chunk of process.stdin) {
-    text += chunk
-    if (text.includes('\n')) break
-  }
-  const password = text.split('\n', 1)[0]?.trim() ?? ''
-  if (password.length < 8) throw new UsageError('A password has at least 8 characters.')
-  return password
 }

@@ -38,7 +38,9 @@ export async function withSite<T>(
       mail: config,
       providers: [],
       gateways: [],
-      outbound: async () => { throw new OutboundError('forbidden', 'not open yet') },
+      outbound: async () => {
+        throw new OutboundError('forbidden', 'not open yet')
+      },
       log: installation.log,
     })
     try {

@@ -348,6 +348,17 @@ describe('requests', () => {
   test('a TLS handshake that fails is unreachable: no request was sent', () =>
     fails(outbound(`https://127.0.0.1:${port}/`, VENDOR), 'unreachable'))
 
+  test('a connection that never gets ready is unreachable at the deadline, or when aborted', async () => {
+    const silent = createSocketServer(() => {})
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+    const started = performance.now()
+    await fails(outbound(url, { ...VENDOR, timeoutMs: 60 }), 'unreachable')
+    await fails(outbound(url, { ...VENDOR, signal: AbortSignal.timeout(60) }), 'unreachable')
+    assert.ok(performance.now() - started < 1_000)
+    silent.close()
+  })
+
   test('an answer that is not HTTP is interrupted', async () => {
     const odd = createSocketServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n'))
     await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve))

@@ -2,6 +2,7 @@ import type { Runner } from 'graphile-worker'
 import { Logger, parseCronItems, run } from 'graphile-worker'
 import type { Context } from '../kernel/context.ts'
 import { sweepTasks } from '../kernel/generation/sweep.ts'
+import { pollOrders } from '../kernel/payments/ask-gateway.ts'
 import { sweepExpired } from '../kernel/sweep-expired.ts'
 import { checkInvariants } from '../kernel/wallet/invariants.ts'
 import { sweepFiles } from '../kernel/works/sweep.ts'
@@ -31,22 +32,32 @@ export async function startScheduledJobs(context: Context): Promise<Runner> {
   })
 }
 
-const SWEEP_EVERY_MS = 1_000
+const EVERY_MS = 1_000
 
 /**
- * Ends overdue tasks every second in every worker process: deadlines are in seconds, finer than cron, and the
- * sweep is safe to run anywhere at once.
+ * Ends overdue tasks and asks after unpaid orders every second in every worker process: their moments are in
+ * seconds, finer than cron, and both are safe to run anywhere at once.
  */
-export function startDeadlineSweeper(context: Context): () => void {
-  let running = false
+export function startSweepers(context: Context): () => void {
+  const stops = [
+    everySecond(context, 'overdue tasks could not be swept', () => sweepTasks(context)),
+    everySecond(context, 'unpaid orders could not be polled', () => pollOrders(context)),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+function everySecond(context: Context, failure: string, sweep: () => Promise<unknown>): () => void {
+  let isRunning = false
   const timer = setInterval(() => {
-    if (running) return
-    running = true
-    sweepTasks(context)
-      .catch((error) => context.log.warn({ error }, 'overdue tasks could not be swept'))
+    if (isRunning) return
+    isRunning = true
+    sweep()
+      .catch((error) => context.log.warn({ error }, failure))
       .finally(() => {
-        running = false
+        isRunning = false
       })
-  }, SWEEP_EVERY_MS)
+  }, EVERY_MS)
   return () => clearInterval(timer)
 }

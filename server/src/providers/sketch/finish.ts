@@ -161,8 +161,7 @@ const bloom = (raster: Raster): Promise<Raster> =>
       .blur(Math.max(0.8, (14 * short(raster)) / 1000)),
   )
 
-const shine: Finish = async (raster) =>
-  settle(open(raster).composite([over(await bloom(raster), 'screen')]))
+const shine: Finish = async (raster) => settle(open(raster).composite([over(await bloom(raster), 'screen')]))
 
 const neon: Finish = async (raster) => {
   const { fineGrain } = await textures()

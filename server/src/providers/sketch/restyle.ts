@@ -26,7 +26,11 @@ export type Restyling = {
 const largestSource = 50_000_000
 
 /** Decodes the source, cropped to cover the wanted size. Throws `ProviderError('rejected')` when it cannot. */
-const decode = async ({ source, width, height }: Restyling): Promise<Raster> => {
+export const decodeSource = async ({
+  source,
+  width,
+  height,
+}: Pick<Restyling, 'source' | 'width' | 'height'>): Promise<Raster> => {
   try {
     return await settle(
       sharp(source, { limitInputPixels: largestSource, failOn: 'error' })
@@ -136,7 +140,7 @@ const paint = async (
  */
 export const restyle = async (job: Restyling, stage: () => void): Promise<Raster> => {
   stage()
-  const source = await decode(job)
+  const source = await decodeSource(job)
   const reading = readPrompt(job.prompt, job.negativePrompt)
   const random = createRandom(reading.hash ^ Math.imul(job.seed, 0x9e3779b1))
   const palette = choosePalette(reading, random.fork('palette'), job.guidance)

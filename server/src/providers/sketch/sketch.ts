@@ -1,5 +1,5 @@
 /**
- * The built-in provider: draws pictures on this machine, from the words of the prompt and the seed. It is a
+ * The built-in provider: draws pictures and clips on this machine, from the words of the prompt and the seed. It is a
  * renderer of known motifs, not an AI model, and needs no key and no network.
  */
 import { availableParallelism } from 'node:os'
@@ -10,6 +10,7 @@ import {
   type Provider,
   ProviderError,
 } from '../../kernel/ports/provider.ts'
+import { makeClip } from './clip/make-clip.ts'
 import { draw } from './draw.ts'
 import { open, type Raster } from './raster.ts'
 import { restyle } from './restyle.ts'
@@ -89,16 +90,16 @@ const run = async (job: ImageJob, { signal, progress }: CallOptions): Promise<Ou
   return outputs
 }
 
-/** The provider. `start` throws `ProviderError('rejected')` for sizes and sources that it cannot work with. */
+/** The provider. `start` throws `ProviderError('rejected')` for sizes, lengths and sources that it cannot work with. */
 export function createSketch(): Provider {
   return {
     name: 'sketch',
-    kinds: ['image', 'image_edit'],
+    kinds: ['image', 'image_edit', 'video'],
     repeatable: true,
     concurrency: availableParallelism(),
-    start: async (job, options) => {
-      if (job.kind === 'video') throw new ProviderError('rejected', 'Clips are not made here.')
-      return { state: 'done', outputs: await run(job, options) }
-    },
+    start: async (job, options) => ({
+      state: 'done',
+      outputs: job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options),
+    }),
   }
 }

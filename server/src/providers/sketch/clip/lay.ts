@@ -8,13 +8,13 @@ export type Pose = {
   scaleX: number
   scaleY: number
   /** Moves a row sideways: pixels of the layer, for the layer's row v. */
-  rowShift?: (v: number) => number
+  rowShift?: ((v: number) => number) | undefined
   /** Moves a column up or down: pixels of the layer, one number for every column of the screen. */
-  columnShift?: Float64Array
+  columnShift?: Float64Array | undefined
   /** Bends: a row's reach times a column's wave is a shift sideways. Columns of the screen. */
-  bend?: { reach: (v: number) => number; wave: Float64Array }
+  bend?: { reach: (v: number) => number; wave: Float64Array } | undefined
   /** How bright each cell of the layer is, 0…256; cells are `1 << shift` pixels wide and high. */
-  gain?: { cells: Uint16Array; across: number; shift: number }
+  gain?: { cells: Uint16Array; across: number; shift: number } | undefined
 }
 
 type Surface = {
@@ -43,7 +43,14 @@ const spanAt = ({ spans, height }: Layer, v: number): [from: number, to: number]
 }
 
 /** Lays one plane (luma, or both chroma planes) of a layer. */
-const layPlane = (frame: Uint8Array, at: number, next: number, layer: Layer, pose: Pose, on: Surface): void => {
+const layPlane = (
+  frame: Uint8Array,
+  at: number,
+  next: number,
+  layer: Layer,
+  pose: Pose,
+  on: Surface,
+): void => {
   const { width, height, samples, channels, stride, rows, halving } = on
   const k = 1 / halving
   const [left, top] = [layer.left * k, layer.top * k]

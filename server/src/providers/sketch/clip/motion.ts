@@ -36,11 +36,7 @@ export const cameraAt = (shot: Shot, share: number): Camera => {
 }
 
 /** Where a depth is on the screen: far planes follow the camera less. */
-export const seen = (
-  shot: Shot,
-  camera: Camera,
-  depth: number,
-): { x: number; y: number; scale: number } => {
+export const seen = (shot: Shot, camera: Camera, depth: number): { x: number; y: number; scale: number } => {
   const follow = 0.2 + 0.8 * depth
   const scale =
     shot.cell > 0 ? 1 : closest * (1 + 0.012 * depth + camera.zoom * zoomed * (0.25 + 0.75 * depth))
@@ -127,8 +123,7 @@ const lives: Partial<Record<Motion, (moment: Moment) => Life>> = {
         wave: columns(
           shot.width,
           (x) =>
-            0.75 * Math.sin(t * 1.5 + x / (330 * unit) + phase) +
-            0.25 * Math.sin(t * 3.1 + x / (90 * unit)),
+            0.75 * Math.sin(t * 1.5 + x / (330 * unit) + phase) + 0.25 * Math.sin(t * 3.1 + x / (90 * unit)),
         ),
       },
     }
@@ -197,7 +192,7 @@ export const poseOf = (shot: Shot, layer: Layer, index: number, camera: Camera, 
       y: snap(y + dy, shot.cell),
       scaleX: 1,
       scaleY: 1,
-      ...(life.gain === undefined ? {} : { gain: life.gain }),
+      gain: life.gain,
     }
   }
   const { growX = 1, growY = 1, aroundX = 0, aroundY = 0, ...bends } = life
@@ -210,5 +205,5 @@ export const poseOf = (shot: Shot, layer: Layer, index: number, camera: Camera, 
     columnShift: bends.columnShift,
     bend: bends.bend,
     gain: bends.gain,
-  } as Pose
+  }
 }

@@ -299,8 +299,8 @@ export const drawParticles = (
   const put = (spot: Spot): void =>
     paint(frame, {
       ...spot,
-      x: focusX + (spot.x - focusX) * grown + (camera.x * (0.2 + 0.8 * depth)) * 0.6,
-      y: focusY + (spot.y - focusY) * grown + (camera.y * (0.2 + 0.8 * depth)) * 0.6,
+      x: focusX + (spot.x - focusX) * grown + camera.x * (0.2 + 0.8 * depth) * 0.6,
+      y: focusY + (spot.y - focusY) * grown + camera.y * (0.2 + 0.8 * depth) * 0.6,
     })
   draws[kind](air, createRandom(shot.seed ^ 0x51ed), put)
 }

@@ -31,14 +31,13 @@ export const vOf = (r: number, g: number, b: number): number => 0.4392 * r - 0.3
 
 export type Yuv = readonly [y: number, u: number, v: number]
 
-export const toYuv = ([r, g, b]: Rgb): Yuv => [
-  16 + yOf(r, g, b),
-  128 + uOf(r, g, b),
-  128 + vOf(r, g, b),
-]
+export const toYuv = ([r, g, b]: Rgb): Yuv => [16 + yOf(r, g, b), 128 + uOf(r, g, b), 128 + vOf(r, g, b)]
 
 /** Below this, light that a style spreads outside a layer's own shapes is not worth a pixel. */
 const leastGlow = 7
+
+/** Light is kept in 64ths until it is video, or the faint edge of a halo would be rounded to a visible step. */
+const fine = 64
 
 type Box = { left: number; top: number; right: number; bottom: number }
 
@@ -51,9 +50,9 @@ const peel = (
   below: Uint8Array | undefined,
   cover: Uint8Array | undefined,
   size: { width: number; height: number },
-): { light: Uint8Array; box: Box } => {
+): { light: Uint16Array; box: Box } => {
   const { width, height } = size
-  const light = new Uint8Array(width * height * 4)
+  const light = new Uint16Array(width * height * 4)
   const box = { left: width, top: height, right: 0, bottom: 0 }
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
@@ -72,9 +71,9 @@ const peel = (
         a = Math.max(a, Math.ceil(most))
       }
       if (a === 0) continue
-      light[i * 4] = r
-      light[i * 4 + 1] = g
-      light[i * 4 + 2] = b
+      light[i * 4] = r * fine
+      light[i * 4 + 1] = g * fine
+      light[i * 4 + 2] = b * fine
       light[i * 4 + 3] = a
       if (x < box.left) box.left = x
       if (x >= box.right) box.right = x + 1
@@ -115,8 +114,7 @@ export const makeLayer = (
       if (from === width) from = x
       to = x + 1
       const j = (y * width + x) * 2
-      luma[j] =
-        0.5 + (16 * a) / 255 + yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number)
+      luma[j] = 0.5 + (16 * a) / 255 + yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number)
       luma[j + 1] = a
     }
     spans[y * 2] = from

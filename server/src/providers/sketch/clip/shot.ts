@@ -47,3 +47,4 @@ export type FromWorker =
   | { type: 'progress'; share: number }
   /** `poster` is the first frame, RGB. */
   | { type: 'done'; file: Uint8Array; poster: Uint8Array }
+  | { type: 'failed'; reason: string }

@@ -60,7 +60,8 @@ const rebuild = (box: Box, shift: number): Buffer => {
       .map((child) => rebuild(child, shift))
     return writeBox({ type, body: Buffer.concat(inside) })
   }
-  if (type === 'mvhd' || type === 'tkhd' || type === 'mdhd') return writeBox({ type, body: withoutTimes(body) })
+  if (type === 'mvhd' || type === 'tkhd' || type === 'mdhd')
+    return writeBox({ type, body: withoutTimes(body) })
   if (type === 'stsd') return writeBox({ type, body: withColours(body) })
   return writeBox(type === 'stco' ? { type, body: moved(body, shift) } : box)
 }

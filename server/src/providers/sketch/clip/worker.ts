@@ -3,7 +3,7 @@
  * It loads no native module and keeps no file, so that it may be ended at any moment.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { createH264MP4Encoder } from 'h264-mp4-encoder'
+import h264 from 'h264-mp4-encoder'
 import { createFilm } from './frame.ts'
 import { toRgb } from './planes.ts'
 import type { FromWorker, Shot, ToWorker } from './shot.ts'
@@ -22,7 +22,7 @@ const quantizer = 25
 /** Frames are handed to the encoder one by one: memory holds one frame and the finished bytes, however long. */
 const render = async (): Promise<void> => {
   const { width, height, fps, frames } = shot
-  const encoder = await createH264MP4Encoder()
+  const encoder = await h264.createH264MP4Encoder()
   encoder.width = width
   encoder.height = height
   encoder.frameRate = fps
@@ -49,6 +49,6 @@ port.on('message', (message: ToWorker) => {
   if (message.type === 'layer') {
     film.add(message)
     say({ type: 'ready' })
-  } else void render()
+  } else render().catch((error: unknown) => say({ type: 'failed', reason: String(error) }))
 })
 say({ type: 'ready' })

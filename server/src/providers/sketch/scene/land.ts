@@ -419,12 +419,7 @@ export const mountain: Place = (canvas, reading) => {
   }
   back +=
     plane('still', 1) +
-    hill(
-      canvas,
-      line(random, height * 0.85, 20, 460, 1),
-      landAt(canvas, ink ? 0.3 : 0.94),
-      ink ? 0.9 : 0.04,
-    )
+    hill(canvas, line(random, height * 0.85, 20, 460, 1), landAt(canvas, ink ? 0.3 : 0.94), ink ? 0.9 : 0.04)
   const front = ink
     ? plane('still', 1.3) + inkBranch(canvas)
     : plane('still', 1.35) +
@@ -541,7 +536,8 @@ export const snowfield: Place = (canvas, reading) => {
     hill(canvas, line(random, height * 0.82, 16, 500, 1), snow, 0)
   return {
     back,
-    front: plane('still', 1.3) + hill(canvas, line(random, height * 0.965, 14, 300, 1), lighten(snow, 0.02), 0),
+    front:
+      plane('still', 1.3) + hill(canvas, line(random, height * 0.965, 14, 300, 1), lighten(snow, 0.02), 0),
     ground: height * 0.87,
     water: height * 0.87,
     air: height * 0.38,

@@ -262,7 +262,9 @@ export const lake: Place = (canvas, reading) => {
     ({ name }) => name !== 'crane' && subjectKinds[name].habitat !== 'water',
   )
   const bank = plane('still', 1) + layer(canvas, lakeBank(canvas, stands), landAt(canvas, 0.95))
-  const reeds = plane('sway', 1.25) + grass(canvas, height + 8, stands ? 70 : 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
+  const reeds =
+    plane('sway', 1.25) +
+    grass(canvas, height + 8, stands ? 70 : 130, mix(palette.leaf[0], palette.near, 0.35), 0.35)
   const colors = [canvas.tone(palette.accents[0]), canvas.tone(palette.accents[1])] as const
   const blooms = ink
     ? ''

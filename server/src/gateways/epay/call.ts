@@ -1,0 +1,145 @@
+import { type GatewayAccount, GatewayError } from '../../kernel/ports/gateway.ts'
+import { type Outbound, OutboundError, type OutboundReply } from '../../kernel/ports/outbound.ts'
+
+export type EpayCall = {
+  file: 'mapi.php' | 'api.php'
+  /** Named in the query also of a POST: the original epay reads it only there. */
+  act?: 'order' | 'refund'
+  method: 'GET' | 'POST'
+  fields: Readonly<Record<string, string>>
+  /** Whether it changes anything there. Asking does not, so asking is never `ambiguous`. */
+  isEffect: boolean
+}
+
+/** An answer with code 1. Numbers are the digits that were sent: `2.00` stays `2.00`, long ids stay whole. */
+export type EpayAnswer = {
+  /** A field as text; empty when it is missing or neither text nor number. */
+  text: (name: string) => string
+  /** The object in a field, this answer when there is no such field, null when it is there and empty. */
+  nested: (name: string) => EpayAnswer | null
+}
+
+const TIMEOUT_MS = 15_000
+const MAX_BYTES = 256 * 1024
+const MAX_WORDS = 200
+
+/** The gateway said no, in its own words. */
+export class EpayRefusal extends GatewayError {
+  /** No such order there; `订单不存在`, `订单号不存在`, `订单编号不存在`, … but not `商户不存在`. */
+  readonly isOrderUnknown: boolean
+  constructor(words: string) {
+    super('refused', `epay refused: ${words || 'without a reason'}`)
+    this.isOrderUnknown =
+      /不存在|未找到|not\s+exist|not\s+found/i.test(words) && !/商户|merchant|pid/i.test(words)
+  }
+}
+
+/** The address of one of the gateway's scripts. */
+export function endpoint(account: GatewayAccount, file: string): string {
+  return `${account.url.replace(/\/+$/, '')}/${file}`
+}
+
+/**
+ * Calls one script and reads its answer. Throws `GatewayError`: `refused` (an `EpayRefusal`), `unavailable`,
+ * and, when the answer cannot be understood, `ambiguous` for an effect and `malformed` for a question.
+ */
+export async function callEpay(
+  outbound: Outbound,
+  account: GatewayAccount,
+  call: EpayCall,
+): Promise<EpayAnswer> {
+  const reply = await send(outbound, account, call)
+  const answer = parseAnswer(reply)
+  checkStatus(call, reply.status, answer, account)
+  if (answer === null) throw notUnderstood(call, 'with something that is not its JSON')
+  if (answer.text('code') === '') throw notUnderstood(call, 'without a code')
+  if (answer.text('code') !== '1') throw new EpayRefusal(wordsOf(answer, account))
+  return answer
+}
+
+async function send(outbound: Outbound, account: GatewayAccount, call: EpayCall): Promise<OutboundReply> {
+  const form = new URLSearchParams(call.fields).toString()
+  const bounds = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, isOperatorConfigured: true } as const
+  const headers = { accept: 'application/json, text/plain, */*' }
+  try {
+    if (call.method === 'GET')
+      return await outbound(`${endpoint(account, call.file)}?${form}`, { ...bounds, headers })
+    return await outbound(`${endpoint(account, call.file)}${call.act ? `?act=${call.act}` : ''}`, {
+      ...bounds,
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+      body: form,
+    })
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error
+    const isKnownNotDone = error.kind === 'forbidden' || error.kind === 'unreachable'
+    const kind = isKnownNotDone || !call.isEffect ? 'unavailable' : 'ambiguous'
+    throw new GatewayError(kind, `epay: ${error.message}`, { cause: error })
+  }
+}
+
+/** Statuses other than 2xx. What a server says while it fails is no proof of what it did. */
+function checkStatus(
+  call: EpayCall,
+  status: number,
+  answer: EpayAnswer | null,
+  account: GatewayAccount,
+): void {
+  if (status >= 200 && status < 300) return
+  const message = `epay answered HTTP ${status}`
+  if (status === 429) throw new GatewayError('unavailable', message)
+  const isRefusal = status >= 400 && status < 500 && status !== 408
+  if (isRefusal) throw new EpayRefusal(wordsOf(answer, account) || `HTTP ${status}`)
+  if (call.isEffect) throw new GatewayError('ambiguous', message)
+  throw new GatewayError(status >= 400 ? 'unavailable' : 'malformed', message)
+}
+
+function notUnderstood(call: EpayCall, how: string): GatewayError {
+  return new GatewayError(call.isEffect ? 'ambiguous' : 'malformed', `epay answered ${how}`)
+}
+
+/** The gateway's words for an operator: one short line, without the key in case it echoes what we sent. */
+function wordsOf(answer: EpayAnswer | null, { secret }: GatewayAccount): string {
+  const words = answer?.text('msg') || answer?.text('message') || ''
+  const clean = words
+    .replaceAll(secret, '***')
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim()
+  return [...clean].slice(0, MAX_WORDS).join('')
+}
+
+// JSON -----------------------------------------------------------------------------------------------------
+
+/** Trimming takes the byte order marks away that PHP files saved by an editor print before their answer. */
+function parseAnswer(reply: OutboundReply): EpayAnswer | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(reply.body).trim(), keepDigits)
+    return isRecord(value) ? readable(value) : null
+  } catch {
+    return null
+  }
+}
+
+/** Node's reviver is told the source text of each number; the types do not know yet. */
+function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === 'number' ? (context?.source ?? String(value)) : value
+}
+
+function readable(record: Readonly<Record<string, unknown>>): EpayAnswer {
+  const answer: EpayAnswer = {
+    text: (name) => {
+      const value = Object.hasOwn(record, name) ? record[name] : ''
+      return typeof value === 'string' ? value.trim() : ''
+    },
+    nested: (name) => {
+      if (!Object.hasOwn(record, name)) return answer
+      const value = record[name]
+      return isRecord(value) ? readable(value) : null
+    },
+  }
+  return answer
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

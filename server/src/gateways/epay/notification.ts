@@ -1,0 +1,87 @@
+import {
+  type GatewayAccount,
+  GatewayError,
+  type PaymentReport,
+  type RawNotification,
+} from '../../kernel/ports/gateway.ts'
+import { readOptions } from './options.ts'
+import { isSameSignature, signEpay } from './signature.ts'
+
+const REQUIRED = ['pid', 'trade_no', 'out_trade_no', 'money', 'trade_status'] as const
+
+/**
+ * Reads a V1 notification, a GET with its query or a POST with a form (protocols.md 1.3). Nothing of it is
+ * believed before the signature holds; whose merchant, order and amount it is, the kernel checks.
+ */
+export function readEpayNotification(account: GatewayAccount, notification: RawNotification): PaymentReport {
+  const params = decodeForm(formOf(notification))
+  checkSignature(account, params)
+  refuseAmbiguous(params)
+  const field = (name: (typeof REQUIRED)[number]): string => {
+    const value = params.get(name)
+    if (value) return value
+    throw new GatewayError('malformed', `the epay notification lacks ${name}`)
+  }
+  return {
+    tradeNumber: field('out_trade_no'),
+    gatewayTrade: field('trade_no'),
+    merchant: field('pid'),
+    amount: field('money'),
+    currency: 'CNY',
+    isPaid: field('trade_status') === 'TRADE_SUCCESS',
+  }
+}
+
+/** Parameters in one place only: with two places, two readers could see two notifications. */
+function formOf({ method, query, contentType, body }: RawNotification): string {
+  if (method !== 'GET' && method !== 'POST') throw malformed('came by another method than GET or POST')
+  const inQuery = query.replace(/^\?/, '')
+  if (inQuery !== '' && body !== '') throw malformed('has a query and a body')
+  if (body === '') return inQuery
+  const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/x-www-form-urlencoded') throw malformed('has a body that is not a form')
+  return body
+}
+
+/** Decodes each name and value exactly once, `+` as a space. A repeated name is malformed. */
+function decodeForm(form: string): ReadonlyMap<string, string> {
+  const params = new Map<string, string>()
+  for (const pair of form.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
+    if (params.has(name)) throw malformed('repeats a parameter')
+    params.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)))
+  }
+  return params
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    throw malformed('is not URL-encoded UTF-8')
+  }
+}
+
+function checkSignature(account: GatewayAccount, params: ReadonlyMap<string, string>): void {
+  const given = params.get('sign') ?? ''
+  if (account.secret === '') throw new GatewayError('signature', 'no epay key is set')
+  if (given === '') throw new GatewayError('signature', 'the epay notification is not signed')
+  if (isSameSignature(given, signEpay(params, account.secret, readOptions(account)))) return
+  throw new GatewayError('signature', 'the epay notification is signed with another key or was changed')
+}
+
+/**
+ * The signed text joins raw values with `&` and `=`, so a value that holds `&money=…` can be cut apart into
+ * another notification with the same signature. We never send such a value (`create` replaces `&` in names).
+ */
+function refuseAmbiguous(params: ReadonlyMap<string, string>): void {
+  for (const [name, value] of params) {
+    if (/[&=]/.test(name) || /&[^&=]+=/.test(value)) throw malformed('can be read in two ways')
+  }
+}
+
+function malformed(what: string): GatewayError {
+  return new GatewayError('malformed', `the epay notification ${what}`)
+}
