@@ -4,7 +4,7 @@ import type { Account } from '../src/kernel/accounts/register.ts'
 import { createAccount } from '../src/kernel/accounts/register.ts'
 import type { Context } from '../src/kernel/context.ts'
 import type { Submission } from '../src/kernel/generation/submit.ts'
-import type { ImageInput } from '../src/kernel/generation/task.ts'
+import type { ImageInput } from '../src/kernel/generation/task-input.ts'
 import type { Credits } from '../src/kernel/money.ts'
 import { adjustBalance } from '../src/kernel/wallet/adjust.ts'
 

@@ -257,10 +257,7 @@ for (const route of waliassets.routes) {
         if (route.body || (readsBody && why !== 'empty')) assert.equal(envelope.code, 1602, why)
       }
       for (const [why, body] of NOT_AN_OBJECT) {
-        const { code } = envelopeOf(
-          await ask({ ...base, headers: JSON_TYPE, body }),
-          `${name}: ${why}`,
-        )
+        const { code } = envelopeOf(await ask({ ...base, headers: JSON_TYPE, body }), `${name}: ${why}`)
         if (route.body) assert.ok(BAD_INPUT.has(code), `${name}: ${why} was answered ${code}`)
       }
     }))
@@ -291,10 +288,7 @@ for (const route of waliassets.routes) {
       }
       const zipped = { ...JSON_TYPE, 'content-encoding': 'gzip' }
       await expect({ ...base, headers: zipped, body: gzipSync(sample) }, 'gzip')
-      await expect(
-        { ...base, headers: zipped, body: Buffer.from('1f8b08deadbeef', 'hex') },
-        'bad gzip',
-      )
+      await expect({ ...base, headers: zipped, body: Buffer.from('1f8b08deadbeef', 'hex') }, 'bad gzip')
     }))
 
   test(`${name}: keys that reach for a prototype, and very deep nesting`, () =>
@@ -346,10 +340,7 @@ for (const route of waliassets.routes) {
         for (const field of [...fieldsOf(route).map(([one]) => one), 'unknown']) {
           for (const value of ['"a\\u0000"', '"\\ud800"', '[{"x":"\\u0000"}]', '{"a\\u0000":1}']) {
             const body = bodyWith(route, field, value)
-            const { code } = await refuses(
-              { ...base, headers: JSON_TYPE, body },
-              `${field} = ${value}`,
-            )
+            const { code } = await refuses({ ...base, headers: JSON_TYPE, body }, `${field} = ${value}`)
             assert.ok(BAD_INPUT.has(code))
           }
         }
@@ -440,17 +431,11 @@ for (const route of waliassets.routes) {
         ]),
       ])
       for (const query of queries) {
-        envelopeOf(
-          await ask({ ...base, path: `${path}?${query}`, ...sent }),
-          `${name}?${query.slice(0, 60)}`,
-        )
+        envelopeOf(await ask({ ...base, path: `${path}?${query}`, ...sent }), `${name}?${query.slice(0, 60)}`)
       }
       const many = Array.from({ length: 1_500 }, (_, index) => `p${index}=1`).join('&')
       for (const query of ['&&&', '=', '?', '=&=', 'page', '#', many]) {
-        envelopeOf(
-          await ask({ ...base, path: `${path}?${query}`, ...sent }),
-          `${name}?${query.slice(0, 60)}`,
-        )
+        envelopeOf(await ask({ ...base, path: `${path}?${query}`, ...sent }), `${name}?${query.slice(0, 60)}`)
       }
       assert.equal(({} as { page?: string }).page, undefined)
     }))

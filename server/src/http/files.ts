@@ -21,8 +21,10 @@ export function mountFiles(app: FastifyInstance, context: Context, dialect: Dial
     const stat =
       mediaType && /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key) ? await context.files.stat(key) : null
     if (!mediaType || !stat) {
-      const { status, body } = dialect.faults.unknownRoute(request.method, request.url)
-      return reply.code(status).send(body)
+      const path = request.url.split('?', 1)[0] ?? ''
+      const { status, body } = dialect.faults.unknownRoute(request.method, path)
+      reply.outcome = 'unknown_route'
+      return reply.code(status).header('cache-control', 'no-store').send(body)
     }
     // A key is written once, so the key names the content.
     const etag = `"${key}"`

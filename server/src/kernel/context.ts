@@ -1,5 +1,5 @@
 import type { Database } from '../db/database.ts'
-import type { SessionCache } from './accounts/authenticate.ts'
+import type { SessionCache } from './accounts/session-cache.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'

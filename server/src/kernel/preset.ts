@@ -1,5 +1,5 @@
 import type { Fen } from './fen.ts'
-import type { TaskKind } from './generation/task.ts'
+import type { TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
 export type Limit = { points: number; perSeconds: number }

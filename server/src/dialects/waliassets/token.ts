@@ -1,5 +1,5 @@
 import { route } from '../../http/dialect.ts'
-import type { TaskKind } from '../../kernel/generation/task.ts'
+import type { TaskKind } from '../../kernel/generation/task-input.ts'
 import { toNumber } from '../../kernel/money.ts'
 import { readBalance } from '../../kernel/wallet/balance.ts'
 import type { EntryKind, StatementFilter, StatementRow } from '../../kernel/wallet/statement.ts'

@@ -15,22 +15,24 @@ export type EpayCall = {
 export type EpayAnswer = {
   /** A field as text; empty when it is missing or neither text nor number. */
   text: (name: string) => string
-  /** The object in a field, this answer when there is no such field, null when it is there and empty. */
+  /** The object in a field; null when there is none. */
   nested: (name: string) => EpayAnswer | null
+  has: (name: string) => boolean
 }
 
 const TIMEOUT_MS = 15_000
 const MAX_BYTES = 256 * 1024
 const MAX_WORDS = 200
+const ORDER_UNKNOWN =
+  /(订单|交易|order|trade).{0,20}(不存在|未找到|not (exist|found))|(未找到|找不到|查无|没有).{0,6}(订单|交易)/i
 
 /** The gateway said no, in its own words. */
 export class EpayRefusal extends GatewayError {
-  /** No such order there; `订单不存在`, `订单号不存在`, `订单编号不存在`, … but not `商户不存在`. */
+  /** No such order there: `订单号不存在`, `未找到该订单`, `order not found`, … but not `商户不存在`. */
   readonly isOrderUnknown: boolean
   constructor(words: string) {
     super('refused', `epay refused: ${words || 'without a reason'}`)
-    this.isOrderUnknown =
-      /不存在|未找到|not\s+exist|not\s+found/i.test(words) && !/商户|merchant|pid/i.test(words)
+    this.isOrderUnknown = ORDER_UNKNOWN.test(words)
   }
 }
 
@@ -53,7 +55,7 @@ export async function callEpay(
   checkStatus(call, reply.status, answer, account)
   if (answer === null) throw notUnderstood(call, 'with something that is not its JSON')
   if (answer.text('code') === '') throw notUnderstood(call, 'without a code')
-  if (answer.text('code') !== '1') throw new EpayRefusal(wordsOf(answer, account))
+  if (!isOne(answer.text('code'))) throw new EpayRefusal(wordsOf(answer, account))
   return answer
 }
 
@@ -108,6 +110,11 @@ function wordsOf(answer: EpayAnswer | null, { secret }: GatewayAccount): string 
   return [...clean].slice(0, MAX_WORDS).join('')
 }
 
+/** `1`, `"1"` and PHP's `1.0`. */
+export function isOne(text: string): boolean {
+  return /^1(\.0+)?$/.test(text)
+}
+
 // JSON -----------------------------------------------------------------------------------------------------
 
 /** Trimming takes the byte order marks away that PHP files saved by an editor print before their answer. */
@@ -126,18 +133,17 @@ function keepDigits(_key: string, value: unknown, context?: { source?: string })
 }
 
 function readable(record: Readonly<Record<string, unknown>>): EpayAnswer {
-  const answer: EpayAnswer = {
+  return {
     text: (name) => {
       const value = Object.hasOwn(record, name) ? record[name] : ''
       return typeof value === 'string' ? value.trim() : ''
     },
     nested: (name) => {
-      if (!Object.hasOwn(record, name)) return answer
-      const value = record[name]
+      const value = Object.hasOwn(record, name) ? record[name] : null
       return isRecord(value) ? readable(value) : null
     },
+    has: (name) => Object.hasOwn(record, name),
   }
-  return answer
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -7,7 +7,7 @@ import {
   type PaymentReport,
 } from '../../kernel/ports/gateway.ts'
 import type { Outbound } from '../../kernel/ports/outbound.ts'
-import { callEpay, type EpayAnswer, EpayRefusal, endpoint } from './call.ts'
+import { callEpay, type EpayAnswer, EpayRefusal, endpoint, isOne } from './call.ts'
 import { readEpayNotification } from './notification.ts'
 import { readOptions } from './options.ts'
 import { signEpay } from './signature.ts'
@@ -176,12 +176,12 @@ async function query(
 }
 
 function readReport(account: GatewayAccount, tradeNumber: string, answer: EpayAnswer): PaymentReport | null {
-  const order = answer.nested('data')
-  if (order === null) return null
+  const order = answer.nested('data') ?? answer
   // A deployment may leave out what we asked with; what it does say must fit, or the kernel refuses it.
   const told = order.text('out_trade_no') || tradeNumber
   if (told !== tradeNumber) throw new GatewayError('malformed', 'epay answered with another order')
   const amount = order.text('money')
+  if (amount === '' && order === answer && answer.has('data')) return null
   if (amount === '') throw new GatewayError('malformed', 'epay answered without an amount')
   const status = order.text('status')
   return {
@@ -190,7 +190,7 @@ function readReport(account: GatewayAccount, tradeNumber: string, answer: EpayAn
     merchant: order.text('pid') || account.merchant,
     amount,
     currency: 'CNY',
-    isPaid: status === '' ? order.text('trade_status') === 'TRADE_SUCCESS' : status === '1',
+    isPaid: status === '' ? order.text('trade_status') === 'TRADE_SUCCESS' : isOne(status),
   }
 }
 

@@ -4,10 +4,12 @@ import {
   type PaymentReport,
   type RawNotification,
 } from '../../kernel/ports/gateway.ts'
-import { readOptions } from './options.ts'
-import { isSameSignature, signEpay } from './signature.ts'
+import { readSignatureQuirks } from './options.ts'
+import { isSameSignature, type SignatureQuirks, signEpay } from './signature.ts'
 
 const REQUIRED = ['pid', 'trade_no', 'out_trade_no', 'money', 'trade_status'] as const
+/** What we send with every order and no notification has. */
+const ORDER_ONLY = ['notify_url', 'return_url', 'clientip', 'device'] as const
 
 /**
  * Reads a V1 notification, a GET with its query or a POST with a form (protocols.md 1.3). Nothing of it is
@@ -68,17 +70,30 @@ function checkSignature(account: GatewayAccount, params: ReadonlyMap<string, str
   const given = params.get('sign') ?? ''
   if (account.secret === '') throw new GatewayError('signature', 'no epay key is set')
   if (given === '') throw new GatewayError('signature', 'the epay notification is not signed')
-  if (isSameSignature(given, signEpay(params, account.secret, readOptions(account)))) return
+  if (isSameSignature(given, signEpay(params, account.secret, signatureQuirks(account)))) return
   throw new GatewayError('signature', 'the epay notification is signed with another key or was changed')
 }
 
+function signatureQuirks(account: GatewayAccount): SignatureQuirks {
+  try {
+    return readSignatureQuirks(account)
+  } catch (error) {
+    throw new GatewayError('signature', 'the epay signature options are wrong', { cause: error })
+  }
+}
+
 /**
- * The signed text joins raw values with `&` and `=`, so a value that holds `&money=…` can be cut apart into
- * another notification with the same signature. We never send such a value (`create` replaces `&` in names).
+ * The signed text joins raw values with `&` and `=`, so one signature can fit several sets of parameters, and
+ * we sign too: a payer holds the signature of each `submit.php` address, and in some dialects chooses its
+ * `return_url`. With `…?&trade_no=1&trade_status=TRADE_SUCCESS` in there, the signed order cut apart anew is a
+ * signed payment. So nothing that only an order has may come back, nor a value that hides a parameter.
  */
 function refuseAmbiguous(params: ReadonlyMap<string, string>): void {
+  for (const name of ORDER_ONLY) {
+    if (params.has(name)) throw malformed('is an order')
+  }
   for (const [name, value] of params) {
-    if (/[&=]/.test(name) || /&[^&=]+=/.test(value)) throw malformed('can be read in two ways')
+    if (/[&=]/.test(name) || /&[^&=]*=/.test(value)) throw malformed('can be read in two ways')
   }
 }
 

@@ -24,6 +24,13 @@ export function readOptions({ options }: GatewayAccount): EpayOptions {
   return {
     mode: choose(options, 'mode'),
     query: choose(options, 'query'),
+    ...readSignatureQuirks({ options }),
+  }
+}
+
+/** Only what signatures depend on: another option's mistake must not turn notifications away. */
+export function readSignatureQuirks({ options }: Pick<GatewayAccount, 'options'>): SignatureQuirks {
+  return {
     keyPrefix: choose(options, 'signature') === 'key-param' ? '&key=' : '',
     isZeroEmpty: choose(options, 'zero') === 'dropped',
   }

@@ -1,18 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import { statement } from '../../db/database.ts'
 import type { Actor, Context } from '../context.ts'
 import { refusal } from '../errors.ts'
-import type { Events } from '../ports/events.ts'
-
-type Row = {
-  account_id: bigint
-  uuid: string
-  username: string
-  email: string | null
-  role: 'user' | 'admin'
-  state: 'active' | 'disabled' | 'closed'
-  live: boolean
-}
+import type { CachedSession } from './session-cache.ts'
 
 const readSession = statement(
   'read session',
@@ -20,22 +9,6 @@ const readSession = statement(
      s.ended_at is null and s.expires_at > now() and s.version = a.session_version as live
    from session s join account a on a.id = s.account_id where s.id = $1`,
 )
-
-/** Sessions read a moment ago. An ended one is forgotten at its event, or after two seconds if that is lost. */
-export type SessionCache = LRUCache<string, Row>
-
-export const SESSION_CACHE_MS = 2_000
-
-/** Makes a cache that forgets the sessions of an account as soon as its access changes. */
-export function createSessionCache(events: Events): SessionCache {
-  const cache: SessionCache = new LRUCache({ max: 50_000, ttl: SESSION_CACHE_MS })
-  events.subscribe('account', null, (accountId) => {
-    for (const [sessionId, row] of cache) {
-      if (accountId === null || row.account_id === accountId) cache.delete(sessionId)
-    }
-  })
-  return cache
-}
 
 /**
  * Who has this session, as of now: role, ban and the end of the session take effect within two seconds, at
@@ -47,7 +20,7 @@ export function createSessionCache(events: Events): SessionCache {
 export async function authenticate(context: Context, sessionId: string): Promise<Actor> {
   let row = context.sessions.get(sessionId)
   if (!row) {
-    ;[row] = await context.db.rows<Row>(readSession, [sessionId])
+    ;[row] = await context.db.rows<CachedSession>(readSession, [sessionId])
     if (!row) throw refusal('account_missing')
     context.sessions.set(sessionId, row)
   }

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
-import type { TaskKind } from '../generation/task.ts'
+import type { TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'

@@ -1,7 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import type { Json } from '../ports/provider.ts'
-import type { TaskInput } from './task.ts'
+import type { TaskInput } from './task-input.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */
 export type Claimed = TaskInput & {

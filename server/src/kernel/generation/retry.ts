@@ -2,8 +2,10 @@ import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { credits } from '../money.ts'
-import type { Task, TaskInput } from './task.ts'
-import { outputsOf, readTask } from './task.ts'
+import type { Task } from './task.ts'
+import { readTask } from './task.ts'
+import type { TaskInput } from './task-input.ts'
+import { outputsOf } from './task-input.ts'
 
 const readForRetry = statement(
   'task for retry',

@@ -4,8 +4,8 @@ import { refusal } from '../errors.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
-import type { ImageInput, TaskInput, VideoInput } from './task.ts'
-import { outputsOf } from './task.ts'
+import type { ImageInput, TaskInput, VideoInput } from './task-input.ts'
+import { outputsOf } from './task-input.ts'
 
 export type Submission = TaskInput & {
   /** The model's name, or null for the default of the kind. */

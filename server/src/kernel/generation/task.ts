@@ -5,41 +5,10 @@ import { refusal } from '../errors.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
-
-export type TaskKind = 'image' | 'video'
+import type { TaskKind } from './task-input.ts'
 
 /** See ARCHITECTURE.md, *One task*, for who may move a task from where to where. */
 export type TaskState = 'queued' | 'running' | 'unknown' | 'succeeded' | 'failed' | 'canceled'
-
-/** What a picture task is made from; stored with the task and given to whichever provider runs it. */
-export type ImageInput = {
-  prompt: string
-  negativePrompt?: string
-  width: number
-  height: number
-  count: number
-  seed: number
-  guidance: number
-  watermark: boolean
-}
-
-/** What a clip task is made from. `source` is the store key of its first picture. */
-export type VideoInput = {
-  prompt: string
-  width: number
-  height: number
-  seconds: number
-  fps: number
-  seed: number
-  source?: string
-}
-
-export type TaskInput = { kind: 'image'; input: ImageInput } | { kind: 'video'; input: VideoInput }
-
-/** How many outputs a task has: what its price is multiplied by. */
-export function outputsOf(what: TaskInput): number {
-  return what.kind === 'image' ? what.input.count : 1
-}
 
 /** A finished file of a task; `storeKey` becomes an address only at the edge. */
 export type TaskFile = { storeKey: string; mediaType: string; width: number | null; height: number | null }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Actor, Context } from '../context.ts'
-import type { TaskKind } from '../generation/task.ts'
+import type { TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Page, PageRequest } from '../paging.ts'

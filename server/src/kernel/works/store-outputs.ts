@@ -2,8 +2,8 @@ import { ALL_FORMATS, BufferSource, Input } from 'mediabunny'
 import sharp from 'sharp'
 import type { Context } from '../context.ts'
 import type { Claimed } from '../generation/claim.ts'
-import type { TaskInput } from '../generation/task.ts'
-import { outputsOf } from '../generation/task.ts'
+import type { TaskInput } from '../generation/task-input.ts'
+import { outputsOf } from '../generation/task-input.ts'
 import type { Output } from '../ports/provider.ts'
 
 /** A stored file, in the columns that `finish_task_v1` reads. */

@@ -1,4 +1,7 @@
-/** Lays a moved layer over a frame. The hot loop of a clip: integers only, nothing allocated per pixel. */
+/**
+ * Lays a moved layer over a frame. The hot loops of a clip: whole numbers only (positions in 65536ths of a
+ * sample, weights in 256ths), and nothing is allocated per pixel.
+ */
 import type { Layer } from './planes.ts'
 
 /** Where a layer is in one frame: the screen is `x + scaleX * u`, with u in pixels of the whole layer. */
@@ -17,165 +20,250 @@ export type Pose = {
   gain?: { cells: Uint16Array; across: number; shift: number } | undefined
 }
 
-type Surface = {
-  width: number
-  height: number
-  /** Where this plane of the frame starts, and its samples in the layer. */
-  samples: Uint8Array
-  channels: number
-  stride: number
-  rows: number
-  halving: number
-}
-
 const whole = 65536
+
+/** The farthest that `columnShift` moves anything, in pixels of the layer. */
+const farthest = 40
+
+/** One row of the screen (luma or chroma samples) and where in the layer it is read. */
+type Row = {
+  /** Index of the row's first sample in its plane of the frame, and the columns to draw. */
+  at: number
+  from: number
+  to: number
+  /** Position in the layer's samples of column `from`, its step, and the row: in 65536ths. */
+  u: number
+  step: number
+  v: number
+  /** How far a whole wave bends this row, in 65536ths. */
+  reach: number
+}
 
 /** The columns with cover in the rows around v. */
 const spanAt = ({ spans, height }: Layer, v: number): [from: number, to: number] => {
+  const middle = Math.max(0, Math.min(height - 1, Math.floor(v)))
   let [from, to] = [Number.MAX_SAFE_INTEGER, 0]
-  const middle = Math.floor(v)
-  for (let row = Math.max(0, middle - 1); row <= Math.min(height - 1, middle + 2); row += 1) {
+  for (let row = Math.max(0, middle - 2); row <= Math.min(height - 1, middle + 2); row += 1) {
     from = Math.min(from, spans[row * 2] as number)
     to = Math.max(to, spans[row * 2 + 1] as number)
   }
-  if (middle >= height) return [spans[height * 2 - 2] as number, spans[height * 2 - 1] as number]
-  return middle < -1 ? [spans[0] as number, spans[1] as number] : [from, to]
+  return [from, to]
 }
 
-/** Lays one plane (luma, or both chroma planes) of a layer. */
-const layPlane = (
-  frame: Uint8Array,
-  at: number,
-  next: number,
+/** Calls `draw` for every row of the screen (of `halving` × `halving` pixels) that the layer touches. */
+const eachRow = (
+  screen: { width: number; height: number; hidden: number },
   layer: Layer,
   pose: Pose,
-  on: Surface,
+  halving: 1 | 2,
+  draw: (row: Row) => void,
 ): void => {
-  const { width, height, samples, channels, stride, rows, halving } = on
-  const k = 1 / halving
-  const [left, top] = [layer.left * k, layer.top * k]
-  const { touches } = layer
-  const stepU = whole / pose.scaleX
-  const { rowShift, columnShift, bend, gain } = pose
-  const twin = channels === 3
-  const last = stride - 2
-  const lastRow = rows - 2
-  const row = stride * channels
-  const margin = (columnShift === undefined ? 0 : 24) * k
+  const width = screen.width / halving
+  const height = Math.min(screen.height, screen.hidden) / halving
+  const rows = layer.height / halving
+  const slackV = 1 + (pose.columnShift === undefined ? 0 : farthest / halving)
+  const row: Row = { at: 0, from: 0, to: 0, u: 0, step: whole / pose.scaleX, v: 0, reach: 0 }
   for (let y = 0; y < height; y += 1) {
-    const v = ((y + 0.5) / k - pose.y) / pose.scaleY
-    const vLayer = v * k - 0.5 - top
-    if (vLayer < -1 - margin && !touches.top) continue
-    if (vLayer >= rows + margin && !touches.bottom) continue
-    const shift = rowShift === undefined ? 0 : rowShift(v)
-    const reach = bend === undefined ? 0 : bend.reach(v) * k * whole
-    const u0 = ((0.5 / k - pose.x) / pose.scaleX + shift) * k - 0.5 - left
-    let from = 0
-    let to = width
+    const v = ((y + 0.5) * halving - pose.y) / pose.scaleY
+    const inLayer = (v - layer.top) / halving - 0.5
+    if (inLayer < -slackV && !layer.touches.top) continue
+    if (inLayer >= rows + slackV && !layer.touches.bottom) continue
+    const shift = pose.rowShift === undefined ? 0 : pose.rowShift(v)
+    const reach = pose.bend === undefined ? 0 : pose.bend.reach(v) / halving
+    const u = ((0.5 * halving - pose.x) / pose.scaleX + shift - layer.left) / halving - 0.5
+    row.from = 0
+    row.to = width
     if (!layer.opaque) {
-      const [a, b] = columnShift === undefined ? spanAt(layer, vLayer / k) : [0, layer.width]
+      const [a, b] = pose.columnShift === undefined ? spanAt(layer, inLayer * halving) : [0, layer.width]
       if (b <= a) continue
-      const slack = 2 + Math.abs(reach / whole)
-      if (!touches.left || a > 0) from = Math.max(0, Math.floor((a * k - slack - u0) * pose.scaleX))
-      if (!touches.right || b < layer.width)
-        to = Math.min(width, Math.ceil((b * k + slack - u0) * pose.scaleX))
+      const slack = 2 + Math.abs(reach)
+      if (!layer.touches.left || a > 0)
+        row.from = Math.max(0, Math.floor((a / halving - slack - u) * pose.scaleX))
+      if (!layer.touches.right || b < layer.width)
+        row.to = Math.min(width, Math.ceil((b / halving + slack - u) * pose.scaleX))
     }
-    const rowFixed = Math.round(vLayer * whole)
-    let u = Math.round((u0 + from / pose.scaleX) * whole)
-    for (let x = from; x < to; x += 1, u += stepU) {
-      const column = bend === undefined ? u : u + reach * (bend.wave[twin ? x * 2 : x] as number)
-      let ix = column >> 16
-      let wx = (column >> 8) & 255
-      if (ix < 0) {
-        ix = 0
-        wx = 0
-      } else if (ix > last) {
-        ix = last
-        wx = 256
-      }
-      const r =
-        columnShift === undefined
-          ? rowFixed
-          : rowFixed + (columnShift[twin ? x * 2 : x] as number) * k * whole
-      let iy = r >> 16
-      let wy = (r >> 8) & 255
-      if (iy < 0) {
-        iy = 0
-        wy = 0
-      } else if (iy > lastRow) {
-        iy = lastRow
-        wy = 256
-      }
-      const p = iy * row + ix * channels
-      const q = p + row
-      const w11 = (wx * wy) >> 8
-      const w10 = wx - w11
-      const w01 = wy - w11
-      const w00 = 256 - wx - w01
-      const alphaAt = channels - 1
-      let alpha = layer.opaque
-        ? 255
-        : ((samples[p + alphaAt] as number) * w00 +
-            (samples[p + alphaAt + channels] as number) * w10 +
-            (samples[q + alphaAt] as number) * w01 +
-            (samples[q + alphaAt + channels] as number) * w11 +
-            128) >>
-          8
-      if (alpha === 0) continue
-      let first =
-        ((samples[p] as number) * w00 +
-          (samples[p + channels] as number) * w10 +
-          (samples[q] as number) * w01 +
-          (samples[q + channels] as number) * w11 +
-          128) >>
-        8
-      let second = twin
-        ? ((samples[p + 1] as number) * w00 +
-            (samples[p + 1 + channels] as number) * w10 +
-            (samples[q + 1] as number) * w01 +
-            (samples[q + 1 + channels] as number) * w11 +
-            128) >>
-          8
-        : 0
-      if (gain !== undefined) {
-        const cell =
-          (((iy + top) * halving) >> gain.shift) * gain.across + (((ix + left) * halving) >> gain.shift)
-        const g = gain.cells[cell] ?? 256
-        alpha = (alpha * g) >> 8
-        first = (first * g) >> 8
-        second = (second * g) >> 8
-      }
-      const o = at + y * width + x
-      const keep = 255 - alpha
-      // Division by 255, rounded, exact for every product of two bytes.
-      const t = (frame[o] as number) * keep + 128
-      frame[o] = first + ((t + (t >> 8)) >> 8)
-      if (twin) {
-        const t2 = (frame[next + y * width + x] as number) * keep + 128
-        frame[next + y * width + x] = second + ((t2 + (t2 >> 8)) >> 8)
-      }
-    }
+    if (row.from >= row.to) continue
+    row.at = y * width
+    row.u = (u + row.from / pose.scaleX) * whole
+    row.v = Math.round(inLayer * whole)
+    row.reach = reach * whole
+    draw(row)
   }
 }
 
-/** Lays a layer over a frame (planes Y, U and V one after the other). */
-export const lay = (frame: Uint8Array, width: number, height: number, layer: Layer, pose: Pose): void => {
-  layPlane(frame, 0, 0, layer, pose, {
-    width,
-    height,
-    samples: layer.luma,
-    channels: 2,
-    stride: layer.width,
-    rows: layer.height,
-    halving: 1,
-  })
-  layPlane(frame, width * height, width * height * 1.25, layer, pose, {
-    width: width / 2,
-    height: height / 2,
-    samples: layer.chroma,
-    channels: 3,
-    stride: layer.width / 2,
-    rows: layer.height / 2,
-    halving: 2,
-  })
+/** `old` seen through what leaves `keep` of 255, plus `light`: division by 255, rounded, exact for bytes. */
+const through = (light: number, old: number, keep: number): number => {
+  const t = old * keep + 128
+  return light + ((t + (t >> 8)) >> 8)
+}
+
+const layLuma = (frame: Uint8Array, layer: Layer, pose: Pose, row: Row): void => {
+  const { luma, opaque } = layer
+  const { columnShift, bend, gain } = pose
+  const stride = layer.width * 2
+  const lastX = layer.width - 2
+  const lastY = layer.height - 2
+  const wave = bend?.wave
+  let iy = row.v >> 16
+  let wy = (row.v >> 8) & 255
+  if (iy < 0) [iy, wy] = [0, 0]
+  else if (iy > lastY) [iy, wy] = [lastY, 256]
+  let u = row.u
+  for (let x = row.from; x < row.to; x += 1, u += row.step) {
+    const column = wave === undefined ? u | 0 : (u + row.reach * (wave[x] as number)) | 0
+    let ix = column >> 16
+    let wx = (column >> 8) & 255
+    if (ix < 0) {
+      ix = 0
+      wx = 0
+    } else if (ix > lastX) {
+      ix = lastX
+      wx = 256
+    }
+    if (columnShift !== undefined) {
+      const v = (row.v + (columnShift[x] as number) * whole) | 0
+      iy = v >> 16
+      wy = (v >> 8) & 255
+      if (iy < 0) {
+        iy = 0
+        wy = 0
+      } else if (iy > lastY) {
+        iy = lastY
+        wy = 256
+      }
+    }
+    const p = iy * stride + ix * 2
+    const q = p + stride
+    const w11 = (wx * wy) >> 8
+    const w10 = wx - w11
+    const w01 = wy - w11
+    const w00 = 256 - wx - w01
+    let light =
+      ((luma[p] as number) * w00 +
+        (luma[p + 2] as number) * w10 +
+        (luma[q] as number) * w01 +
+        (luma[q + 2] as number) * w11 +
+        128) >>
+      8
+    const o = row.at + x
+    if (opaque) {
+      frame[o] = light
+      continue
+    }
+    let cover =
+      ((luma[p + 1] as number) * w00 +
+        (luma[p + 3] as number) * w10 +
+        (luma[q + 1] as number) * w01 +
+        (luma[q + 3] as number) * w11 +
+        128) >>
+      8
+    if (cover === 0) continue
+    if (gain !== undefined) {
+      const cell = ((iy + layer.top) >> gain.shift) * gain.across + ((ix + layer.left) >> gain.shift)
+      const g = gain.cells[cell] as number
+      light = (light * g) >> 8
+      cover = (cover * g) >> 8
+    }
+    frame[o] = cover === 255 ? light : through(light, frame[o] as number, 255 - cover)
+  }
+}
+
+const layChroma = (
+  frame: Uint8Array,
+  planes: { u: number; v: number },
+  layer: Layer,
+  pose: Pose,
+  row: Row,
+): void => {
+  const { chroma, opaque } = layer
+  const { columnShift, bend, gain } = pose
+  const across = layer.width / 2
+  const stride = across * 3
+  const lastX = across - 2
+  const lastY = layer.height / 2 - 2
+  for (let x = row.from, u = row.u; x < row.to; x += 1, u += row.step) {
+    const column = (bend === undefined ? u : u + row.reach * (bend.wave[x * 2] as number)) | 0
+    const line =
+      columnShift === undefined ? row.v : (row.v + ((columnShift[x * 2] as number) * whole) / 2) | 0
+    let ix = column >> 16
+    let wx = (column >> 8) & 255
+    if (ix < 0) {
+      ix = 0
+      wx = 0
+    } else if (ix > lastX) {
+      ix = lastX
+      wx = 256
+    }
+    let iy = line >> 16
+    let wy = (line >> 8) & 255
+    if (iy < 0) {
+      iy = 0
+      wy = 0
+    } else if (iy > lastY) {
+      iy = lastY
+      wy = 256
+    }
+    const p = iy * stride + ix * 3
+    const q = p + stride
+    const w11 = (wx * wy) >> 8
+    const w10 = wx - w11
+    const w01 = wy - w11
+    const w00 = 256 - wx - w01
+    let cover =
+      ((chroma[p + 2] as number) * w00 +
+        (chroma[p + 5] as number) * w10 +
+        (chroma[q + 2] as number) * w01 +
+        (chroma[q + 5] as number) * w11 +
+        128) >>
+      8
+    if (cover === 0) continue
+    let blue =
+      ((chroma[p] as number) * w00 +
+        (chroma[p + 3] as number) * w10 +
+        (chroma[q] as number) * w01 +
+        (chroma[q + 3] as number) * w11 +
+        128) >>
+      8
+    let red =
+      ((chroma[p + 1] as number) * w00 +
+        (chroma[p + 4] as number) * w10 +
+        (chroma[q + 1] as number) * w01 +
+        (chroma[q + 4] as number) * w11 +
+        128) >>
+      8
+    if (gain !== undefined) {
+      const cell = ((iy * 2 + layer.top) >> gain.shift) * gain.across + ((ix * 2 + layer.left) >> gain.shift)
+      const g = gain.cells[cell] as number
+      blue = (blue * g) >> 8
+      red = (red * g) >> 8
+      cover = (cover * g) >> 8
+    }
+    const keep = opaque ? 0 : 255 - cover
+    const o = row.at + x
+    frame[planes.u + o] = through(blue, frame[planes.u + o] as number, keep)
+    frame[planes.v + o] = through(red, frame[planes.v + o] as number, keep)
+  }
+}
+
+/**
+ * Lays a layer over a frame (planes Y, U and V one after the other). Rows from `screen.hidden` on are left
+ * out: something else will cover them.
+ */
+export const lay = (
+  frame: Uint8Array,
+  screen: { width: number; height: number; hidden: number },
+  layer: Layer,
+  pose: Pose,
+): void => {
+  const u = screen.width * screen.height
+  const planes = { u, v: u * 1.25 }
+  eachRow(screen, layer, pose, 1, (row) => layLuma(frame, layer, pose, row))
+  eachRow(screen, layer, pose, 2, (row) => layChroma(frame, planes, layer, pose, row))
+}
+
+/** The first row of the screen from which a layer hides everything behind it, to the bottom; even. */
+export const hiddenBy = (layer: Layer, pose: Pose): number => {
+  if (pose.gain !== undefined) return Number.POSITIVE_INFINITY
+  const slack = pose.columnShift === undefined ? 2 : farthest
+  return 2 * Math.ceil((pose.y + (layer.solid + slack) * pose.scaleY) / 2)
 }

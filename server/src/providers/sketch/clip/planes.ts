@@ -21,6 +21,8 @@ export type Layer = {
   /** First and last + 1 column with cover, for every row (two numbers a row). */
   spans: Int32Array
   opaque: boolean
+  /** From this row (of the whole layer) down to the edge nothing below shows through; else Infinity. */
+  solid: number
   /** Sides where the layer reaches the edge of its picture: beyond them its last pixels go on. */
   touches: { left: boolean; top: boolean; right: boolean; bottom: boolean }
 }
@@ -92,6 +94,16 @@ const widen = (box: Box, width: number, height: number): Box => ({
   bottom: Math.min(height, (box.bottom + 3) & ~1),
 })
 
+/** The first row from which all are fully covered, or Infinity. */
+const solidRow = (luma: Uint8Array, width: number, height: number): number => {
+  for (let i = width * height - 1; i >= 0; i -= 1) {
+    if (luma[i * 2 + 1] === 255) continue
+    const row = Math.floor(i / width) + 1
+    return row < height ? row : Infinity
+  }
+  return 0
+}
+
 /** Turns what was sent into a layer; `undefined` when there is nothing to see. Layer sides must be even. */
 export const makeLayer = (
   message: LayerMessage & { picture: Uint8Array },
@@ -114,7 +126,8 @@ export const makeLayer = (
       if (from === width) from = x
       to = x + 1
       const j = (y * width + x) * 2
-      luma[j] = 0.5 + (16 * a) / 255 + yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number)
+      luma[j] =
+        0.5 + (16 * a) / 255 + yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number) / fine
       luma[j + 1] = a
     }
     spans[y * 2] = from
@@ -134,8 +147,8 @@ export const makeLayer = (
       if (a === 0) continue
       const j = ((y / 2) * (width / 2) + x / 2) * 3
       const base = (128 * a) / 255
-      chroma[j] = 0.5 + Math.max(0, Math.min(a, base + uOf(r, g, b))) / 4
-      chroma[j + 1] = 0.5 + Math.max(0, Math.min(a, base + vOf(r, g, b))) / 4
+      chroma[j] = 0.5 + Math.max(0, Math.min(a, base + uOf(r, g, b) / fine)) / 4
+      chroma[j + 1] = 0.5 + Math.max(0, Math.min(a, base + vOf(r, g, b) / fine)) / 4
       chroma[j + 2] = 0.5 + a / 4
     }
   }
@@ -147,7 +160,8 @@ export const makeLayer = (
     bottom: found.bottom === size.height,
   }
   const opaque = below === undefined
-  return { motion, depth, left, top, width, height, luma, chroma, spans, opaque, touches }
+  const solid = touches.bottom && width === size.width ? top + solidRow(luma, width, height) : Infinity
+  return { motion, depth, left, top, width, height, luma, chroma, spans, opaque, touches, solid }
 }
 
 /** A frame in planes as RGB, three bytes a pixel. */
