@@ -118,6 +118,8 @@ export async function buildApp(
     }
     const { reply: answer, code } = explain(dialect, error, routeOf(request))
     if (code === 'crash' || code === 'unavailable') {
+      // What PostgreSQL tells of a refused row is the row: an address, a password's hash.
+      if ('detail' in error) error.detail = undefined
       request.log.error({ err: error, route: request.routeOptions.url }, 'a request failed')
     }
     return send(reply, answer, code)

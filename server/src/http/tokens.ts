@@ -19,6 +19,8 @@ export function createTokens(key: Buffer, site: string, now: () => Date): Tokens
     key,
     algorithms: ['HS256'],
     allowedIss: site,
+    // Otherwise a token that names no site passes for one of every site.
+    requiredClaims: ['iss'],
     cache: false,
     ignoreExpiration: true,
   })

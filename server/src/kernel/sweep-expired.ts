@@ -9,17 +9,17 @@ const EXPIRED = [
   statement('partitions', 'select ensure_partitions()'),
 ]
 
-const oldAttemptPartitions = statement(
-  'old attempt partitions',
+const oldPartitions = statement(
+  'old partitions',
   `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
-   where i.inhparent = 'attempt'::regclass and c.relname ~ '^attempt_\\d{4}_\\d{2}$'
-     and c.relname < 'attempt_' || to_char(now() - interval '13 months', 'YYYY_MM')`,
+   where i.inhparent in ('attempt'::regclass, 'payment_report'::regclass) and c.relname ~ '^[a-z_]+_\\d{4}_\\d{2}$'
+     and right(c.relname, 7) < to_char(now() - interval '13 months', 'YYYY_MM')`,
 )
 
 /** Removes what has expired: sessions after a week, codes after a day, keys after 30 days, attempts after 13 months. */
 export async function sweepExpired(context: Context): Promise<void> {
   for (const what of EXPIRED) await context.db.rows(what, [])
-  for (const { name } of await context.db.rows<{ name: string }>(oldAttemptPartitions, [])) {
+  for (const { name } of await context.db.rows<{ name: string }>(oldPartitions, [])) {
     // The pattern above leaves only letters, digits and underscores in the name.
     await context.db.rows(statement(`drop ${name}`, `drop table if exists ${name}`), [])
   }

@@ -1,27 +1,12 @@
+import type { ImageJob, VideoJob } from '../ports/provider.ts'
+
 export type TaskKind = 'image' | 'video'
 
 /** What a picture task is made from; stored with the task and given to whichever provider runs it. */
-export type ImageInput = {
-  prompt: string
-  negativePrompt?: string
-  width: number
-  height: number
-  count: number
-  seed: number
-  guidance: number
-  watermark: boolean
-}
+export type ImageInput = Omit<ImageJob, 'kind' | 'model' | 'source' | 'strength'>
 
 /** What a clip task is made from. `source` is the store key of its first picture. */
-export type VideoInput = {
-  prompt: string
-  width: number
-  height: number
-  seconds: number
-  fps: number
-  seed: number
-  source?: string
-}
+export type VideoInput = Omit<VideoJob, 'kind' | 'model' | 'source'> & { source?: string }
 
 export type TaskInput = { kind: 'image'; input: ImageInput } | { kind: 'video'; input: VideoInput }
 

@@ -36,7 +36,7 @@ export const createFilm = (shot: Shot): Film => {
         parts.push({ motion, depth })
         return
       }
-      const made = makeLayer({ ...message, picture }, below, shot.layer)
+      const made = makeLayer({ ...message, picture }, below, { ...shot.layer, shines: shot.shines })
       below = picture
       if (made !== undefined) parts.push(made)
     },

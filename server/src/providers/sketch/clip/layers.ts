@@ -55,6 +55,28 @@ const pixelCover = async (cover: Buffer, size: Size, cell: number): Promise<Buff
     .toBuffer()
 }
 
+/** Styles that paint every layer anew, which takes time: their scenes are cut into fewer. */
+const slow = new Set<StyleName>(['watercolor', 'oil', 'ink'])
+
+/** Joins neighbours that differ least in depth until there are at most so many (or none can be joined). */
+const thinOut = (planes: readonly Plane[], most: number): Plane[] => {
+  const kept = [...planes]
+  while (kept.length > most) {
+    let best = -1
+    let least = Number.POSITIVE_INFINITY
+    for (let i = 1; i < kept.length; i += 1) {
+      const [a, b] = [kept[i - 1], kept[i]]
+      if (a === undefined || b === undefined || a.motion !== b.motion || isParticles(a.motion)) continue
+      const apart = Math.abs(b.depth - a.depth)
+      if (apart < least) [best, least] = [i, apart]
+    }
+    const [a, b] = [kept[best - 1], kept[best]]
+    if (a === undefined || b === undefined) break
+    kept.splice(best - 1, 2, { motion: a.motion, depth: b.depth, svg: a.svg + b.svg })
+  }
+  return kept
+}
+
 /** Styles in which dust in the light would look like a mistake. */
 const clean = new Set<StyleName>(['ink', 'line', 'flat', 'papercut', 'pixel', 'minimal'])
 
@@ -92,6 +114,7 @@ const shotOf = (job: VideoJob, size: Size, composition: Composition): Shot => {
     focus: { x: 0.5, y: composition.figurative && job.source === undefined ? 0.58 : 0.5 },
     layer,
     cell,
+    shines: reading.style === 'cyberpunk' && job.source === undefined,
     glow: rgb(palette.light),
     colors: tones.map(rgb),
   }
@@ -134,7 +157,10 @@ const finishFor = (shot: Shot, { palette, reading }: Sheet): ((raster: Raster) =
 async function* sceneLayers(shot: Shot, composition: Composition): Layers {
   const { layer: size, cell } = shot
   const { reading, palette, figurative } = composition
-  const planes: Plane[] = splitPlanes(composition.body, figurative ? 'still' : 'flow')
+  const planes = thinOut(
+    splitPlanes(composition.body, figurative ? 'still' : 'flow'),
+    slow.has(reading.style) ? 8 : 14,
+  )
   const busy = planes.some(({ motion }) => isParticles(motion))
   if (!busy && !clean.has(reading.style)) planes.push({ motion: 'motes', depth: 1.1, svg: '' })
   const finish = finishFor(shot, composition)

@@ -41,17 +41,20 @@ const leastGlow = 7
 /** Light is kept in 64ths until it is video, or the faint edge of a halo would be rounded to a visible step. */
 const fine = 64
 
+type Extent = { width: number; height: number; shines: boolean }
+
 type Box = { left: number; top: number; right: number; bottom: number }
 
 /**
- * What the layer adds: the picture with it, less what shows through of the picture below. Where a style made
- * the surroundings brighter (the glow of neon) the layer gets a little cover of its own for that light.
+ * What the layer adds: the picture with it, less what shows through of the picture below. Where a style that
+ * `shines` made the surroundings brighter (neon) the layer gets a little cover of its own for that light; in
+ * others (paint runs, strokes fall anew) such differences are chance, and would only crawl.
  */
 const peel = (
   picture: Uint8Array,
   below: Uint8Array | undefined,
   cover: Uint8Array | undefined,
-  size: { width: number; height: number },
+  size: Extent,
 ): { light: Uint16Array; box: Box } => {
   const { width, height } = size
   const light = new Uint16Array(width * height * 4)
@@ -69,7 +72,7 @@ const peel = (
         g = Math.max(0, g - (below[i * 3 + 1] as number) * through)
         b = Math.max(0, b - (below[i * 3 + 2] as number) * through)
         const most = Math.max(r, g, b)
-        if (a === 0 && most < leastGlow) continue
+        if (a === 0 && (most < leastGlow || !size.shines)) continue
         a = Math.max(a, Math.ceil(most))
       }
       if (a === 0) continue
@@ -108,7 +111,7 @@ const solidRow = (luma: Uint8Array, width: number, height: number): number => {
 export const makeLayer = (
   message: LayerMessage & { picture: Uint8Array },
   below: Uint8Array | undefined,
-  size: { width: number; height: number },
+  size: Extent,
 ): Layer | undefined => {
   const { light, box: found } = peel(message.picture, below, message.cover, size)
   if (found.right <= found.left) return undefined

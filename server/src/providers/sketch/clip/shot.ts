@@ -24,6 +24,8 @@ export type Shot = {
   layer: { width: number; height: number }
   /** The side of a pixel-art pixel, or 0: then nothing is scaled and everything moves by whole cells. */
   cell: number
+  /** Whether the style lets bright things shine beyond their own shapes. */
+  shines: boolean
   /** Colours for particles: light, and the leaves or petals of the scene. */
   glow: Rgb
   colors: Rgb[]

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, readConfig } from './config.ts'
+
+test('without any environment everything has its default', () => {
+  const config = readConfig({})
+  assert.deepEqual(
+    config.sites.map(({ name, port, publicUrl }) => ({ name, port, publicUrl })),
+    [{ name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' }],
+  )
+  assert.equal(config.role, 'all')
+  assert.equal(config.host, '127.0.0.1')
+  assert.equal(config.databaseUrl, null)
+  assert.equal(config.paymentsSandbox, true)
+})
+
+test('the sandbox is on by default on loopback only', () => {
+  assert.equal(readConfig({ HOST: '0.0.0.0' }).paymentsSandbox, false)
+  assert.equal(readConfig({ HOST: '0.0.0.0', PAYMENTS_SANDBOX: 'on' }).paymentsSandbox, true)
+  assert.equal(readConfig({ PAYMENTS_SANDBOX: 'off' }).paymentsSandbox, false)
+})
+
+test("a site's own form of a variable wins", () => {
+  const [site] = readConfig({
+    EPAY_URL: 'https://pay.example.com/',
+    EPAY_PID: '1',
+    EPAY_KEY: 'common-key',
+    EPAY_PID_WALIASSETS: '2',
+    PUBLIC_URL_WALIASSETS: 'https://wali.example.com/',
+  }).sites
+  assert.deepEqual(site?.epay, { url: 'https://pay.example.com', merchant: '2', secret: 'common-key' })
+  assert.equal(site?.publicUrl, 'https://wali.example.com')
+})
+
+const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
+  [{ SITES: 'nothing' }, /SITES names "nothing"/],
+  [{ SITES: 'waliassets:99999' }, /SITES gives waliassets the port/],
+  [{ SITES: 'waliassets,waliassets:4000' }, /twice/],
+  [{ SITES: ',' }, /SITES names no site/],
+  [{ ROLE: 'boss' }, /ROLE is "boss"/],
+  [{ SECRET_KEY: 'short' }, /SECRET_KEY is shorter than 32 bytes/],
+  [{ DATABASE_URL: 'mysql://root:secret@localhost' }, /DATABASE_URL is not an address/],
+  [{ SMTP_URL: 'mail.example.com' }, /SMTP_URL/],
+  [{ PUBLIC_URL_WALIASSETS: 'https://a.example.com/?x=1' }, /must not have a query/],
+  [{ EPAY_URL: 'https://pay.example.com' }, /belong together/],
+  [{ TRUST_PROXY: 'everyone' }, /TRUST_PROXY has "everyone"/],
+  [{ OUTBOUND_ALLOW: 'localhost' }, /OUTBOUND_ALLOW has "localhost"/],
+  [{ ADMIN_PASSWORD: 'admin' }, /ADMIN_PASSWORD/],
+  [{ PAYMENTS_SANDBOX: 'maybe' }, /PAYMENTS_SANDBOX/],
+  [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
+]
+
+for (const [environment, sentence] of BAD) {
+  test(`${Object.entries(environment)[0]?.join('=')} stops the start with one sentence`, () => {
+    assert.throws(
+      () => readConfig(environment),
+      (error) => {
+        assert.ok(error instanceof ConfigError)
+        assert.match(error.message, sentence)
+        assert.doesNotMatch(error.message, /secret/)
+        assert.ok(!error.message.includes('\n'))
+        return true
+      },
+    )
+  })
+}
