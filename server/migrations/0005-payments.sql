@@ -35,6 +35,8 @@ create table payment_order (
   state text not null default 'created'
     check (state in ('created', 'open', 'expired', 'closed', 'paid', 'refunding', 'refunded')),
   return_url text not null,
+  -- Who opens the order at the gateway has it until then; a repeat of the request waits.
+  checkout_until timestamptz,
   pay_url text,
   qr_code text,
   gateway_trade text,

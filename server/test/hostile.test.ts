@@ -861,9 +861,8 @@ test('a client that leaves in the middle of its body is not a failure of the hou
       socket.write(`${head}Content-Length: 500\r\n\r\n{"email":`)
       await new Promise((resolve) => setTimeout(resolve, 100))
       socket.resetAndDestroy()
-      for (let waits = 0; outcomes.length === 0 && waits < 40; waits += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
+      // Whatever is counted or logged is so at once; nothing need be.
+      await new Promise((resolve) => setTimeout(resolve, 500))
       assert.equal(
         outcomes.some(({ status }) => status >= 500),
         false,

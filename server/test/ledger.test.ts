@@ -42,8 +42,12 @@ before(async () => {
   site = await buildSite({ providers: [provider] })
 })
 after(async () => {
-  assert.deepEqual(await verifyLedger(site.context), [], 'the books are true after every test')
-  await site.close()
+  // Closed in any case: an open site would keep the process of a failed run alive.
+  try {
+    assert.deepEqual(await verifyLedger(site.context), [], 'the books are true after every test')
+  } finally {
+    await site.close()
+  }
 })
 beforeEach(async () => {
   // What one test leaves open ends before the next, so that each claims only its own tasks.

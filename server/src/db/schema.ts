@@ -172,6 +172,7 @@ export interface PaymentOrder {
   account_id: bigint;
   amount_fen: bigint;
   channel_id: bigint;
+  checkout_until: Date | null;
   created_at: Generated<Date>;
   credits: bigint;
   currency: Generated<string>;

@@ -10,6 +10,7 @@ import type { Actor, Context } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
 import { KernelError, refusal } from '../kernel/errors.ts'
 import { fileUrl } from '../kernel/works/file-url.ts'
+import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
 import { toIssues, unstorablePart } from './issues.ts'
@@ -141,6 +142,7 @@ export async function buildApp(
   mountOperations(app, context, options.metrics)
   mountFiles(app, context, dialect)
   mountNotifications(app, context, dialect)
+  mountCashier(app, context, dialect)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }

@@ -40,7 +40,8 @@ export function mountNotifications(app: FastifyInstance, context: Context, diale
   })
 }
 
-function queryOf(url: string): string {
+/** The raw query of a request's address: signatures are over what was sent. */
+export function queryOf(url: string): string {
   const at = url.indexOf('?')
   return at < 0 ? '' : url.slice(at + 1)
 }

@@ -1,4 +1,5 @@
 import { route } from '../../http/dialect.ts'
+import { refusal } from '../../kernel/errors.ts'
 import type { TaskKind } from '../../kernel/generation/task-input.ts'
 import { toNumber } from '../../kernel/money.ts'
 import { readBalance } from '../../kernel/wallet/balance.ts'
@@ -38,21 +39,49 @@ const TYPES: Readonly<Record<string, StatementFilter>> = {
   REFUND: [{ kinds: ['release', 'difference'] }],
 }
 
-/** 获取Token使用历史: `GET /token/transactions`. */
-const transactions = route({
+/**
+ * 获取Token使用历史: `GET /token/transactions`, and `GET /token/history`, as the earlier system called it
+ * (facts/waliassets.md, section 4).
+ */
+const statements = ['/token/transactions', '/token/history'].map((path) =>
+  route({
+    method: 'GET',
+    path,
+    allow: 'user',
+    rate: 'read',
+    run: (context, actor, { query }) => {
+      const type = readChoice(query, 'type', TYPES)
+      return readStatement(context, actor, {
+        ...readPage(query, 20),
+        filter: type ? (TYPES[type] ?? null) : null,
+      })
+    },
+    reply: ({ items, total, page, limit, totalPages }) =>
+      done({ transactions: items.map(presentRow), pagination: { total, page, limit, totalPages } }),
+  }),
+)
+
+const KINDS: Readonly<Record<string, TaskKind>> = { IMAGE_GENERATION: 'image', VIDEO_GENERATION: 'video' }
+
+/** What one generation costs, and whether the caller can pay it: `GET /token/cost/:type` (facts, section 4). */
+const cost = route({
   method: 'GET',
-  path: '/token/transactions',
+  path: '/token/cost/:type',
   allow: 'user',
   rate: 'read',
-  run: (context, actor, { query }) => {
-    const type = readChoice(query, 'type', TYPES)
-    return readStatement(context, actor, {
-      ...readPage(query, 20),
-      filter: type ? (TYPES[type] ?? null) : null,
-    })
+  run: async (context, actor, { params: { type = '' } }) => {
+    const kind = Object.hasOwn(KINDS, type) ? KINDS[type] : undefined
+    if (!kind) throw refusal('input_invalid', { field: 'type', problem: 'format' })
+    const quote = context.catalog.quote(kind, null, 1)
+    return { type, price: quote.cost, balance: await readBalance(context, actor) }
   },
-  reply: ({ items, total, page, limit, totalPages }) =>
-    done({ transactions: items.map(presentRow), pagination: { total, page, limit, totalPages } }),
+  reply: ({ type, price, balance: { available, creditLimit } }) =>
+    done({
+      type,
+      cost: toNumber(price),
+      currentBalance: toNumber(available),
+      canAfford: available + creditLimit >= price,
+    }),
 })
 
 const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: string; description: string }>> = {
@@ -91,4 +120,4 @@ function presentMetadata({ taskHandle, order }: StatementRow) {
   return taskHandle === null ? {} : { taskId: taskHandle }
 }
 
-export const tokenRoutes = [balance, transactions]
+export const tokenRoutes = [balance, ...statements, cost]

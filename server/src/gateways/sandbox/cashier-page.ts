@@ -21,7 +21,7 @@ const METHODS: Readonly<Record<string, string>> = {
 
 const RESULTS: Readonly<Record<CashierOutcome, { mark: string; title: string; text: string }>> = {
   paid: { mark: '✓', title: '支付成功', text: '这是一笔模拟支付，没有产生真实扣款。' },
-  cancelled: { mark: '!', title: '已取消支付', text: '订单尚未支付，你可以返回商户后重新支付。' },
+  cancelled: { mark: '!', title: '已取消支付', text: '订单尚未支付，可以返回商户，或者重新支付。' },
   closed: { mark: '×', title: '订单已关闭', text: '该订单已过期或已处理，无法再次支付。' },
 }
 
@@ -59,7 +59,7 @@ function renderChoice(page: CashierPage): string {
 ${renderAmount(page)}
 ${renderDetails(page)}
 <form method="post">
-<button class="pay" name="outcome" value="paid">模拟支付成功</button>
+<button class="pay" name="outcome" value="paid">确认支付（模拟）</button>
 <button class="cancel" name="outcome" value="cancelled">取消支付</button>
 </form>`
 }
@@ -72,7 +72,8 @@ function renderResult(page: CashierPage, outcome: CashierOutcome): string {
 <p class="text">${text}</p>
 ${outcome === 'paid' ? renderAmount(page) : ''}
 ${renderDetails(page)}
-${back ? `<a class="pay" href="${escapeHtml(back)}">返回商户</a>` : '<p class="text">可以关闭此页面</p>'}`
+${back ? `<a class="pay" href="${escapeHtml(back)}">返回商户</a>` : '<p class="text">可以关闭此页面</p>'}
+${outcome === 'cancelled' ? '<a class="cancel" href="">重新支付</a>' : ''}`
 }
 
 function renderAmount(page: CashierPage): string {
@@ -129,7 +130,7 @@ dl{margin:0 0 28px;padding:6px 0;border-top:1px solid var(--line);border-bottom:
 dl div{display:flex;gap:24px;justify-content:space-between;padding:8px 0}
 dt{flex:none;color:var(--soft)}
 dd{margin:0;text-align:right;overflow-wrap:anywhere}
-button,a.pay{display:block;width:100%;padding:13px 16px;border-radius:10px;border:1px solid transparent;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
+button,a{display:block;width:100%;padding:13px 16px;border-radius:10px;border:1px solid transparent;font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
 .pay{color:#fff;background:var(--accent)}
 .pay:hover{background:var(--press)}
 .cancel{margin-top:12px;color:var(--soft);background:none;border-color:var(--line)}

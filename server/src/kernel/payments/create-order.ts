@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
@@ -71,7 +72,32 @@ export async function createOrder(
   if (!row || row.order_id === null) throw new Error(`create_order_v1 answered ${row?.outcome}`)
   const order = await readOrderById(context, row.order_id)
   // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
-  return order.state === 'created' ? checkOut(context, order, input) : order
+  return order.state === 'created' ? checkOutOnce(context, order, input) : order
+}
+
+const takeCheckout = statement(
+  'take checkout',
+  `update payment_order set checkout_until = now() + interval '30 seconds'
+   where id = $1 and state = 'created' and (checkout_until is null or checkout_until < now()) returning id`,
+)
+const WAIT_MS = 15_000
+const LOOK_EVERY_MS = 100
+
+/** One request opens the order at the gateway; its repeats wait for what comes of it. */
+async function checkOutOnce(
+  context: Context,
+  order: Order,
+  input: { returnUrl: string; origin: Origin },
+): Promise<Order> {
+  const endsAt = performance.now() + WAIT_MS
+  while (performance.now() < endsAt) {
+    if ((await context.db.rows(takeCheckout, [order.id])).length > 0) return checkOut(context, order, input)
+    const now = await readOrderById(context, order.id)
+    if (now.state === 'closed') break
+    if (now.state !== 'created') return now
+    await sleep(LOOK_EVERY_MS)
+  }
+  throw refusal('gateway_failed')
 }
 
 async function checkOut(

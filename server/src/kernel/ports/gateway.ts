@@ -63,6 +63,20 @@ export type Gateway = {
     account: GatewayAccount,
     order: { tradeNumber: string; gatewayTrade: string; amountFen: bigint },
   ) => Promise<void>
+  /** For a gateway whose payers pay on a page of the site itself. */
+  cashier?: Cashier
+}
+
+/** A link that `create` made, as it arrives again: the decoded number in its path, and its raw query. */
+export type CashierVisit = { tradeNumber: string; query: string }
+
+export type CashierOutcome = 'paid' | 'cancelled' | 'closed'
+
+export type Cashier = {
+  /** The page as HTML: asking, or telling an outcome. Throws `GatewayError('signature')` for another link. */
+  page: (account: GatewayAccount, visit: CashierVisit, outcome?: CashierOutcome) => string
+  /** What pressing *pay* reports to us, to go through the same door as any notification. */
+  payment: (account: GatewayAccount, visit: CashierVisit) => RawNotification
 }
 
 export type GatewayAnswer = { status: number; contentType: string; body: string }

@@ -97,10 +97,13 @@ const through = (light: number, old: number, keep: number): number => {
   return light + ((t + (t >> 8)) >> 8)
 }
 
+/** Two bytes of a sample as the two halves of 32 bits. */
+const apart = (sample: number): number => (sample & 255) | ((sample & 0xff00) << 8)
+
 const layLuma = (frame: Uint8Array, layer: Layer, pose: Pose, row: Row): void => {
-  const { luma, opaque } = layer
+  const { luma } = layer
   const { columnShift, bend, gain } = pose
-  const stride = layer.width * 2
+  const stride = layer.width
   const lastX = layer.width - 2
   const lastY = layer.height - 2
   const wave = bend?.wave
@@ -132,39 +135,40 @@ const layLuma = (frame: Uint8Array, layer: Layer, pose: Pose, row: Row): void =>
         wy = 256
       }
     }
-    const p = iy * stride + ix * 2
+    const p = iy * stride + ix
     const q = p + stride
+    const s00 = luma[p] as number
+    const s10 = luma[p + 1] as number
+    const s01 = luma[q] as number
+    const s11 = luma[q + 1] as number
+    // Most of many layers is empty (a few stars, a bird): that is found out first.
+    if ((s00 | s10 | s01 | s11) < 256) continue
     const w11 = (wx * wy) >> 8
     const w10 = wx - w11
     const w01 = wy - w11
     const w00 = 256 - wx - w01
-    let light =
-      ((luma[p] as number) * w00 +
-        (luma[p + 2] as number) * w10 +
-        (luma[q] as number) * w01 +
-        (luma[q + 2] as number) * w11 +
-        128) >>
-      8
+    // Luma and cover go through the four products together, each in its own half of 32 bits.
+    const both =
+      (Math.imul(apart(s00), w00) +
+        Math.imul(apart(s10), w10) +
+        Math.imul(apart(s01), w01) +
+        Math.imul(apart(s11), w11) +
+        0x800080) |
+      0
+    let light = (both >>> 8) & 255
+    let cover = both >>> 24
     const o = row.at + x
-    if (opaque) {
+    if (cover === 255 && gain === undefined) {
       frame[o] = light
       continue
     }
-    let cover =
-      ((luma[p + 1] as number) * w00 +
-        (luma[p + 3] as number) * w10 +
-        (luma[q + 1] as number) * w01 +
-        (luma[q + 3] as number) * w11 +
-        128) >>
-      8
-    if (cover === 0) continue
     if (gain !== undefined) {
       const cell = ((iy + layer.top) >> gain.shift) * gain.across + ((ix + layer.left) >> gain.shift)
       const g = gain.cells[cell] as number
       light = (light * g) >> 8
       cover = (cover * g) >> 8
     }
-    frame[o] = cover === 255 ? light : through(light, frame[o] as number, 255 - cover)
+    frame[o] = through(light, frame[o] as number, 255 - cover)
   }
 }
 

@@ -62,16 +62,27 @@ type Moment = { shot: Shot; layer: Layer; t: number; unit: number; phase: number
 const columns = (width: number, at: (x: number) => number): Float64Array =>
   Float64Array.from({ length: width }, (_, x) => at(x))
 
-/** Every cell's brightness: a slow wave of its own, between `low` and 1. */
+/** Spots far apart shine by turns, between `low` and 1: slow waves at the knots of a wide net, smooth between. */
 const flicker = ({ shot, t, unit, layer }: Moment, low: number, quick: number): Pose['gain'] => {
-  const shift = Math.max(3, Math.round(Math.log2(34 * unit)))
+  const shift = Math.max(2, Math.round(Math.log2(7 * unit)))
   const across = (shot.layer.width >> shift) + 1
-  const count = across * ((shot.layer.height >> shift) + 1)
+  const down = (shot.layer.height >> shift) + 1
+  const apart = 6
+  const knots = Math.ceil(across / apart) + 2
   const random = createRandom(shot.seed ^ Math.round(layer.depth * 1000))
-  const cells = new Uint16Array(count)
-  for (let i = 0; i < count; i += 1) {
+  const waves = Float64Array.from({ length: knots * (Math.ceil(down / apart) + 2) }, () => {
     const [speed, phase] = [random.between(0.5, 1.4) * quick, random.between(0, turn)]
-    cells[i] = Math.round(256 * (low + (1 - low) * (0.5 + 0.5 * Math.sin(t * speed + phase))))
+    return low + (1 - low) * (0.5 + 0.5 * Math.sin(t * speed + phase))
+  })
+  const cells = new Uint16Array(across * down)
+  for (let y = 0; y < down; y += 1) {
+    const [row, fy] = [Math.floor(y / apart), (y % apart) / apart]
+    for (let x = 0; x < across; x += 1) {
+      const [i, fx] = [row * knots + Math.floor(x / apart), (x % apart) / apart]
+      const top = between(waves[i] as number, waves[i + 1] as number, fx)
+      const foot = between(waves[i + knots] as number, waves[i + knots + 1] as number, fx)
+      cells[y * across + x] = Math.round(256 * between(top, foot, fy))
+    }
   }
   return { cells, across, shift }
 }

@@ -35,13 +35,14 @@ const paintPlane = (frame: Frame, spot: Spot, k: 1 | 2): void => {
   const vAt = uAt * 1.25
   const [x, y] = [spot.x / k, spot.y / k]
   const [long, wide] = [Math.max(spot.long, 0.35) / k, Math.max(spot.wide, 0.35) / k]
-  const far = Math.max(long, wide) + 1
   const [cos, sin] = [Math.cos(spot.angle ?? 0), Math.sin(spot.angle ?? 0)]
   const edge = Math.min(long, wide)
-  const right = Math.min(width - 1, Math.ceil(x + far))
-  const bottom = Math.min(height - 1, Math.ceil(y + far))
-  for (let py = Math.max(0, Math.floor(y - far)); py <= bottom; py += 1) {
-    for (let px = Math.max(0, Math.floor(x - far)); px <= right; px += 1) {
+  const farX = Math.hypot(long * cos, wide * sin) + 1
+  const farY = Math.hypot(long * sin, wide * cos) + 1
+  const right = Math.min(width - 1, Math.ceil(x + farX))
+  const bottom = Math.min(height - 1, Math.ceil(y + farY))
+  for (let py = Math.max(0, Math.floor(y - farY)); py <= bottom; py += 1) {
+    for (let px = Math.max(0, Math.floor(x - farX)); px <= right; px += 1) {
       const [dx, dy] = [px + 0.5 - x, py + 0.5 - y]
       const a = (dx * cos + dy * sin) / long
       const b = (dy * cos - dx * sin) / wide

@@ -14,8 +14,8 @@ export type Layer = {
   top: number
   width: number
   height: number
-  /** Luma and cover, two bytes a pixel; no cover bytes are looked at when `opaque`. */
-  luma: Uint8Array
+  /** Luma in the low byte, cover in the high one. */
+  luma: Uint16Array
   /** U, V and cover, three bytes for every 2 × 2 pixels. */
   chroma: Uint8Array
   /** First and last + 1 column with cover, for every row (two numbers a row). */
@@ -36,7 +36,7 @@ export type Yuv = readonly [y: number, u: number, v: number]
 export const toYuv = ([r, g, b]: Rgb): Yuv => [16 + yOf(r, g, b), 128 + uOf(r, g, b), 128 + vOf(r, g, b)]
 
 /** Below this, light that a style spreads outside a layer's own shapes is not worth a pixel. */
-const leastGlow = 7
+const leastGlow = 12
 
 /** Light is kept in 64ths until it is video, or the faint edge of a halo would be rounded to a visible step. */
 const fine = 64
@@ -98,9 +98,9 @@ const widen = (box: Box, width: number, height: number): Box => ({
 })
 
 /** The first row from which all are fully covered, or Infinity. */
-const solidRow = (luma: Uint8Array, width: number, height: number): number => {
+const solidRow = (luma: Uint16Array, width: number, height: number): number => {
   for (let i = width * height - 1; i >= 0; i -= 1) {
-    if (luma[i * 2 + 1] === 255) continue
+    if ((luma[i] as number) >= 0xff00) continue
     const row = Math.floor(i / width) + 1
     return row < height ? row : Infinity
   }
@@ -117,7 +117,7 @@ export const makeLayer = (
   if (found.right <= found.left) return undefined
   const { left, top, right, bottom } = widen(found, size.width, size.height)
   const [width, height] = [right - left, bottom - top]
-  const luma = new Uint8Array(width * height * 2)
+  const luma = new Uint16Array(width * height)
   const chroma = new Uint8Array((width / 2) * (height / 2) * 3)
   const spans = new Int32Array(height * 2)
   for (let y = 0; y < height; y += 1) {
@@ -128,10 +128,8 @@ export const makeLayer = (
       if (a === 0) continue
       if (from === width) from = x
       to = x + 1
-      const j = (y * width + x) * 2
-      luma[j] =
-        0.5 + (16 * a) / 255 + yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number) / fine
-      luma[j + 1] = a
+      const bright = yOf(light[i] as number, light[i + 1] as number, light[i + 2] as number) / fine
+      luma[y * width + x] = (a << 8) | (0.5 + (16 * a) / 255 + bright)
     }
     spans[y * 2] = from
     spans[y * 2 + 1] = to

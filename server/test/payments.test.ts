@@ -1,0 +1,391 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { statement } from '../src/db/database.ts'
+import { createOutbound } from '../src/files/fetch-remote.ts'
+import { createEpay } from '../src/gateways/epay/epay.ts'
+import { bindIdempotencyKey } from '../src/kernel/idempotency.ts'
+import { units } from '../src/kernel/money.ts'
+import { pollOrders, queryOrder } from '../src/kernel/payments/ask-gateway.ts'
+import { addChannel, deleteChannel, enableChannel, listChannels } from '../src/kernel/payments/channels.ts'
+import { createOrder } from '../src/kernel/payments/create-order.ts'
+import type { Order } from '../src/kernel/payments/order.ts'
+import { readOrderById } from '../src/kernel/payments/order.ts'
+import { refundOrder } from '../src/kernel/payments/refund.ts'
+import { readBalance } from '../src/kernel/wallet/balance.ts'
+import { verifyLedger } from '../src/kernel/wallet/verify.ts'
+import type { TestSite } from './build-site.ts'
+import { buildSite } from './build-site.ts'
+import { createUser } from './factories.ts'
+import type { EpayStandIn, Mutation } from './gateways/epay-stand-in.ts'
+import { startEpayStandIn } from './gateways/epay-stand-in.ts'
+
+/** The work order's size; `npm run test:payments` runs all of it, CI a tenth. */
+const ORDERS = Number(process.env.ORDERS ?? 100)
+
+let site: TestSite
+let standIn: EpayStandIn
+let address: string
+before(async () => {
+  standIn = await startEpayStandIn()
+  site = await buildSite({ gateways: [createEpay(createOutbound({ allow: ['127.0.0.1/32'] }))] })
+  await site.app.listen({ port: 0, host: '127.0.0.1' })
+  const bound = site.app.server.address()
+  assert.ok(bound && typeof bound === 'object')
+  address = `http://127.0.0.1:${bound.port}`
+  site.context.publicUrl = address
+  await addEpay()
+})
+after(async () => {
+  assert.deepEqual(await verifyLedger(site.context), [], 'the books are true')
+  await site.close()
+  await standIn.close()
+})
+
+function addEpay() {
+  const { url, pid, key } = standIn
+  return addChannel(site.context, {
+    name: 'epay',
+    gateway: 'epay',
+    url,
+    merchant: pid,
+    secret: key,
+    options: {},
+    methods: ['alipay', 'wxpay'],
+  })
+}
+
+async function order(
+  accountId: bigint,
+  packageId = 'package_100',
+  key: string | null = null,
+): Promise<Order> {
+  return createOrder(
+    site.context,
+    { accountId },
+    {
+      packageId,
+      method: 'alipay',
+      returnUrl: 'https://shop.example.com/back',
+      idempotencyKey: key === null ? null : bindIdempotencyKey('payment/create', key, { packageId }),
+      origin: { ip: '203.0.113.7', device: null },
+    },
+  )
+}
+
+const FORGERIES: readonly Mutation[] = [
+  'empty-key',
+  'other-key',
+  'key-undefined',
+  'missing-sign',
+  'empty-sign',
+  'tampered-money',
+  'wrong-pid',
+  'money-more',
+  'money-less',
+  'money-exponent',
+  'money-nan',
+  'money-negative',
+  'money-spaces',
+  'repeated-money',
+  'repeated-sign',
+  'trade-closed',
+  'unknown-order',
+]
+
+/** A small seeded generator, so that a failure can be repeated. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+const available = async (accountId: bigint) => (await readBalance(site.context, { accountId })).available
+const creditsOf = async (orderIds: readonly bigint[]) => {
+  const [row] = await site.context.db.rows<{ entries: bigint }>(
+    statement(
+      'credits of orders',
+      `select count(*) as entries from entry where kind = 'purchase' and effect = any ($1)`,
+    ),
+    [orderIds.map((id) => `order:${id}`)],
+  )
+  return Number(row?.entries)
+}
+
+test(`${ORDERS} orders with 1 to 25 deliveries each, shuffled, parallel and forged: each paid one credited once`, {
+  timeout: 300_000,
+}, async (t) => {
+  const roll = random(20_261_121)
+  const buyers = await Promise.all(Array.from({ length: 10 }, () => createUser(site.context, units(0))))
+  const paid: Order[] = []
+  const unpaid: Order[] = []
+  const deliveries: { order: Order; send: () => Promise<unknown> }[] = []
+  let forged = 0
+  for (let index = 0; index < ORDERS; index += 1) {
+    const buyer = buyers[index % buyers.length]
+    assert.ok(buyer)
+    const made = await order(buyer.accountId)
+    const isPaid = roll() < 0.7
+    if (isPaid) {
+      standIn.pay(made.tradeNumber)
+      paid.push(made)
+    } else unpaid.push(made)
+    const count = 1 + Math.floor(roll() * 25)
+    for (let delivery = 0; delivery < count; delivery += 1) {
+      const isTrue = isPaid && (delivery === 0 || roll() < 0.4)
+      const mutate = FORGERIES[Math.floor(roll() * FORGERIES.length)]
+      assert.ok(mutate)
+      const method = roll() < 0.5 ? 'GET' : 'POST'
+      if (!isTrue) forged += 1
+      deliveries.push({
+        order: made,
+        send: () => standIn.notify(made.tradeNumber, isTrue ? { method } : { method, mutate }),
+      })
+    }
+  }
+  for (let last = deliveries.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(roll() * (last + 1))
+    ;[deliveries[last], deliveries[other]] = [
+      deliveries[other] as (typeof deliveries)[0],
+      deliveries[last] as (typeof deliveries)[0],
+    ]
+  }
+  for (let from = 0; from < deliveries.length; from += 50) {
+    await Promise.all(deliveries.slice(from, from + 50).map(({ send }) => send()))
+  }
+  for (const made of paid)
+    assert.equal((await readOrderById(site.context, made.id)).state, 'paid', made.tradeNumber)
+  for (const made of unpaid)
+    assert.equal((await readOrderById(site.context, made.id)).state, 'open', made.tradeNumber)
+  assert.equal(await creditsOf(paid.map(({ id }) => id)), paid.length)
+  assert.equal(await creditsOf(unpaid.map(({ id }) => id)), 0)
+  const balances = await Promise.all(buyers.map(({ accountId }) => available(accountId)))
+  assert.equal(
+    balances.reduce((sum, one) => sum + one, 0n),
+    units(100 * paid.length),
+  )
+  t.diagnostic(
+    `${ORDERS} orders, ${deliveries.length} deliveries, ${forged} forged or wrong, ${paid.length} paid, ${paid.length} credited once`,
+  )
+})
+
+test(`all callbacks dropped: ${ORDERS} paid orders are credited by polling, once`, {
+  timeout: 300_000,
+}, async (t) => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made: Order[] = []
+  for (let index = 0; index < ORDERS; index += 1) {
+    const one = await order(accountId)
+    standIn.pay(one.tradeNumber)
+    made.push(one)
+  }
+  await site.context.db.rows(
+    statement('polls due', `update payment_order set next_poll_at = now() where next_poll_at is not null`),
+    [],
+  )
+  const other = await site.another()
+  let polls = 0
+  for (let asked = 1; asked > 0; ) {
+    const counts = await Promise.all([pollOrders(site.context), pollOrders(other), pollOrders(site.context)])
+    asked = counts.reduce((sum, count) => sum + count, 0)
+    polls += asked
+  }
+  assert.equal(await creditsOf(made.map(({ id }) => id)), made.length)
+  assert.equal(await available(accountId), units(100 * made.length))
+  t.diagnostic(`${made.length} orders credited in ${polls} polls`)
+})
+
+test('an unpaid order is polled ever more slowly, at its expiry and once more, then never (money rule 9)', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made = await order(accountId)
+  const pass = (interval: string) =>
+    site.context.db.rows(
+      statement(
+        `pass ${interval}`,
+        `update payment_order set created_at = created_at - interval '${interval}', expires_at = expires_at - interval '${interval}',
+        next_poll_at = next_poll_at - interval '${interval}' where id = $1`,
+      ),
+      [made.id],
+    )
+  const wait = async (): Promise<number | null> => {
+    const [row] = await site.context.db.rows<{ wait: number | null }>(
+      statement(
+        'next poll',
+        'select extract(epoch from next_poll_at - now())::float8 as wait from payment_order where id = $1',
+      ),
+      [made.id],
+    )
+    return row?.wait == null ? null : Math.round(row.wait)
+  }
+  const waits: (number | null)[] = [await wait()]
+  for (const interval of ['20 seconds', '5 minutes', '30 minutes', '2 hours', '5 minutes']) {
+    await pass(interval)
+    await pollOrders(site.context)
+    waits.push(await wait())
+  }
+  assert.deepEqual(waits, [20, 20, 60, 300, 300, null])
+  assert.equal((await readOrderById(site.context, made.id)).state, 'expired')
+  // Money that comes late is still money: the notification of an expired order is credited.
+  standIn.pay(made.tradeNumber)
+  await standIn.notify(made.tradeNumber)
+  assert.equal(await available(accountId), units(100))
+})
+
+test('100 notifications, 20 polls and 20 queries of one payment at once: one credit (W7)', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made = await order(accountId, 'package_500')
+  standIn.pay(made.tradeNumber)
+  await Promise.all([
+    standIn.notify(made.tradeNumber, { times: 50 }),
+    standIn.notify(made.tradeNumber, { times: 50, method: 'POST' }),
+    ...Array.from({ length: 20 }, () =>
+      queryOrder(site.context, { accountId }, { handle: made.handle, tradeNumber: null }),
+    ),
+  ])
+  assert.equal(await available(accountId), units(500))
+  assert.equal(await creditsOf([made.id]), 1)
+})
+
+test('an order is credited only through its own channel, disabled and deleted ones included', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made = await order(accountId)
+  const other = await addEpay()
+  standIn.pay(made.tradeNumber)
+  const [own] = await listChannels(site.context)
+  assert.ok(own)
+  const [elsewhere] = await standIn.notify(made.tradeNumber, {
+    to: `${address}/api/payment/notify/${other.uuid}`,
+  })
+  assert.notEqual(elsewhere?.body, 'success')
+  assert.equal(await available(accountId), 0n)
+  await enableChannel(site.context, own.id, false)
+  await deleteChannel(site.context, own.id)
+  const [unknown] = await standIn.notify(made.tradeNumber, {
+    to: `${address}/api/payment/notify/00000000-0000-4000-8000-000000000000`,
+  })
+  assert.equal(unknown?.status, 404)
+  assert.equal((await standIn.notify(made.tradeNumber))[0]?.body, 'success')
+  assert.equal(await available(accountId), units(100))
+  assert.deepEqual(
+    (await listChannels(site.context)).map(({ uuid }) => uuid),
+    [other.uuid],
+  )
+})
+
+test('one idempotency key is one order; the gateway hears of it once', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const before = standIn.requests.length
+  const crowd = await Promise.all(
+    Array.from({ length: 20 }, () => order(accountId, 'package_100', 'all-at-once')),
+  )
+  assert.equal(new Set(crowd.map(({ id }) => id)).size, 1)
+  assert.ok(crowd.every(({ payUrl, state }) => payUrl !== null && state === 'open'))
+  assert.equal(standIn.requests.length, before + 1)
+  const first = await order(accountId, 'package_100', 'my-order')
+  const asked = standIn.requests.length
+  const again = await Promise.all(
+    Array.from({ length: 20 }, () => order(accountId, 'package_100', 'my-order')),
+  )
+  assert.deepEqual(new Set(again.map(({ id }) => id)), new Set([first.id]))
+  assert.equal(standIn.requests.length, asked)
+  await assert.rejects(order(accountId, 'package_500', 'my-order'), { code: 'idempotency_key_reused' })
+})
+
+test('a gateway that says no closes the order; one that hangs up in the middle leaves it to polling', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const orders = () =>
+    site.context.db.rows<{ state: string; id: bigint; trade_number: string }>(
+      statement(
+        'states of orders',
+        'select state, id, trade_number from payment_order where account_id = $1 order by id',
+      ),
+      [accountId],
+    )
+  standIn.misbehaves('refuses')
+  await assert.rejects(order(accountId), { code: 'gateway_failed' })
+  standIn.misbehaves('cut')
+  await assert.rejects(order(accountId), { code: 'gateway_failed' })
+  standIn.misbehaves(null)
+  const [refused, cut] = await orders()
+  assert.deepEqual([refused?.state, cut?.state], ['closed', 'created'])
+  assert.ok(cut)
+  standIn.pay(cut.trade_number)
+  await site.context.db.rows(
+    statement('poll cut', 'update payment_order set next_poll_at = now() where id = $1'),
+    [cut.id],
+  )
+  await pollOrders(site.context)
+  assert.equal(await available(accountId), units(100))
+})
+
+test('a refund takes the credits back first, once, and only what is there (W8)', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made = await order(accountId)
+  await assert.rejects(refundOrder(site.context, made.id, null), { code: 'order_not_refundable' })
+  standIn.pay(made.tradeNumber)
+  await standIn.notify(made.tradeNumber)
+  standIn.misbehaves('refuses')
+  await assert.rejects(refundOrder(site.context, made.id, null), { code: 'gateway_failed' })
+  standIn.misbehaves(null)
+  assert.equal(await available(accountId), units(100), 'given back when the gateway said no')
+  const results = await Promise.allSettled(
+    Array.from({ length: 20 }, () => refundOrder(site.context, made.id, null)),
+  )
+  assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
+  assert.equal(await available(accountId), 0n)
+  assert.equal((await readOrderById(site.context, made.id)).state, 'refunded')
+  await standIn.notify(made.tradeNumber)
+  assert.equal(await available(accountId), 0n, 'a refunded order is not credited again')
+
+  const spent = await order(accountId)
+  standIn.pay(spent.tradeNumber)
+  await standIn.notify(spent.tradeNumber)
+  await site.context.db.rows(
+    statement(
+      'spend',
+      `select post_entry_v1($1, $2, 'adjustment', null, 'available', 'adjustments', $3, null, null, 'spent', null, null, null)`,
+    ),
+    [site.context.keys.chain, accountId, units(1)],
+  )
+  await assert.rejects(refundOrder(site.context, spent.id, null), { code: 'insufficient_credits' })
+  assert.equal((await readOrderById(site.context, spent.id)).state, 'paid')
+})
+
+test('a refund that was cut off is not sent again by itself', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made = await order(accountId)
+  standIn.pay(made.tradeNumber)
+  await standIn.notify(made.tradeNumber)
+  standIn.misbehaves('cut')
+  await assert.rejects(refundOrder(site.context, made.id, null), { code: 'gateway_failed' })
+  standIn.misbehaves(null)
+  assert.equal((await readOrderById(site.context, made.id)).state, 'refunding')
+  await assert.rejects(refundOrder(site.context, made.id, null), { code: 'order_not_refundable' })
+  assert.equal(await available(accountId), 0n)
+})
+
+test("an order of another account cannot be asked after; a channel's secret is nowhere readable", async () => {
+  const owner = await createUser(site.context, units(0))
+  const stranger = await createUser(site.context, units(0))
+  const made = await order(owner.accountId)
+  for (const named of [
+    { handle: made.handle, tradeNumber: null },
+    { handle: null, tradeNumber: made.tradeNumber },
+  ]) {
+    await assert.rejects(queryOrder(site.context, stranger, named), { code: 'order_not_found' })
+  }
+  const shown = JSON.stringify(await listChannels(site.context), (_name, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  )
+  assert.ok(!shown.includes(standIn.key))
+  const [row] = await site.context.db.rows<{ secret: Buffer }>(
+    statement('stored secret', 'select secret from payment_channel limit 1'),
+    [],
+  )
+  assert.ok(row && !row.secret.includes(standIn.key))
+  assert.equal(site.context.keys.open(row.secret), standIn.key)
+  const broken = Buffer.from(row.secret)
+  broken[20] = (broken[20] ?? 0) ^ 1
+  assert.throws(() => site.context.keys.open(broken))
+})
