@@ -2,8 +2,8 @@
 // picture at once, and one route more.
 import sharp from 'sharp'
 import type { Connection } from '../server/src/db/database.ts'
-import { done } from '../server/src/dialects/waliassets/envelope.ts'
 import { waliassets } from '../server/src/dialects/waliassets/dialect.ts'
+import { done } from '../server/src/dialects/waliassets/envelope.ts'
 import type { Dialect, Route } from '../server/src/http/dialect.ts'
 import { submitTask } from '../server/src/kernel/generation/submit.ts'
 import { OutboundError } from '../server/src/kernel/ports/outbound.ts'

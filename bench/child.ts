@@ -26,7 +26,8 @@ export function startChild<C extends Commands>(file: string): Child<C> {
     else call?.reject(new Error(`${file}: ${error}`))
   })
   child.on('exit', (code, signal) => {
-    for (const { reject } of open.values()) reject(new Error(`${file} ended with ${signal ?? `code ${code}`}`))
+    for (const { reject } of open.values())
+      reject(new Error(`${file} ended with ${signal ?? `code ${code}`}`))
     open.clear()
   })
   return {

@@ -41,7 +41,10 @@ let disk: FileStore['put']
 
 const seedOf = (turn: number): number => (turn % 2_147_483_646) + 1
 
-async function run<Row extends pg.QueryResultRow>({ what }: Recorded, values: readonly unknown[]): Promise<Row[]> {
+async function run<Row extends pg.QueryResultRow>(
+  { what }: Recorded,
+  values: readonly unknown[],
+): Promise<Row[]> {
   return (await straight.query<Row>({ ...what, values: [...values] })).rows
 }
 
@@ -176,20 +179,26 @@ async function drainStraight(callers: number): Promise<void> {
   await Promise.all(Array.from({ length: lanes }, lane))
 }
 
-async function drainByWorker(tasks: number, callers: number, keepFiles: boolean): Promise<void> {
+async function drainByWorker(callers: number, keepFiles: boolean, ended: Promise<void>): Promise<void> {
   const { context } = site
   context.files.put = keepFiles ? disk : async () => {}
-  const ended = new Set<bigint>()
-  const all = Promise.withResolvers<void>()
-  const unsubscribe = context.events.subscribe('task', null, (id) => {
-    if (id !== null) ended.add(id)
-    if (ended.size === tasks) all.resolve()
-  })
   const worker = startTaskWorker(context, { concurrency: callers })
-  await all.promise
-  unsubscribe()
+  await ended
   await worker.stop(5_000)
   context.files.put = disk
+}
+
+/** Resolves when `tasks` different tasks have ended. */
+function countEnded(tasks: number): Promise<void> {
+  const ended = new Set<bigint>()
+  return new Promise((resolve) => {
+    const unsubscribe = site.context.events.subscribe('task', null, (id) => {
+      if (id !== null) ended.add(id)
+      if (ended.size < tasks) return
+      unsubscribe()
+      resolve()
+    })
+  })
 }
 
 const commands = {
@@ -219,12 +228,22 @@ const commands = {
   loop: ({ what, callers, ms }: { what: Loop; callers: number; ms: number }): Promise<Sample> =>
     runLoop(what, callers, ms),
   /** Fills the queue, then measures how long it takes to be worked off by `callers` at once. */
-  drain: async ({ what, callers, tasks }: { what: Drain; callers: number; tasks: number }): Promise<Sample & { cpuMs: number }> => {
+  drain: async ({
+    what,
+    callers,
+    tasks,
+  }: {
+    what: Drain
+    callers: number
+    tasks: number
+  }): Promise<Sample & { cpuMs: number }> => {
+    // Subscribed first: a worker that is stopping may still claim, and so take some of them.
+    const ended = what === 'pg' ? Promise.resolve() : countEnded(tasks)
     await fillQueue(tasks)
     const before = await cpuMs()
     const startedAt = performance.now()
     if (what === 'pg') await drainStraight(callers)
-    else await drainByWorker(tasks, callers, what === 'worker, disk')
+    else await drainByWorker(callers, what === 'worker, disk', ended)
     return {
       count: tasks,
       seconds: (performance.now() - startedAt) / 1000,

@@ -66,7 +66,6 @@ async function measure(operation: Cell['operation'], clients: number, peers: rea
       const cpuBefore = (await peer.cpuMs?.()) ?? 0
       const ownBefore = process.cpuUsage()
       const sample = await peer.round(clients, ROUND_MS)
-      if (process.env.BENCH_TRACE) say(`${operation} ${clients} ${peer.peer}: ${sample.count} in ${sample.seconds.toFixed(2)} s`)
       const own = process.cpuUsage(ownBefore)
       const cpuMs = sample.cpuMs ?? (peer.cpuMs ? (await peer.cpuMs()) - cpuBefore : null)
       const postgresMs = (await familyCpuMs(serverPid)) - before.postgres
@@ -273,7 +272,8 @@ async function main(): Promise<void> {
       connections: CONNECTIONS,
     })
     if (ONLY.has('submit') || ONLY.has('status')) await benchRequests(placeOf('bench_requests'))
-    if (ONLY.has('complete') || ONLY.has('drain')) await benchTasks(placeOf('bench_tasks'), placeOf('bench_site'))
+    if (ONLY.has('complete') || ONLY.has('drain'))
+      await benchTasks(placeOf('bench_tasks'), placeOf('bench_site'))
   } finally {
     await end()
   }

@@ -45,8 +45,7 @@ export async function writeScripts(
   const oneLine = (text: string): string => `${text.replaceAll(/\s*\n\s*/g, ' ')};\n`
   await writeFile(
     scripts.submit,
-    account +
-      oneLine(inline(statements.submit, { 2: ':account', 3: `'img_' || gen_random_uuid()` })),
+    account + oneLine(inline(statements.submit, { 2: ':account', 3: `'img_' || gen_random_uuid()` })),
   )
   // The handle is made of the account, as the seed names one task of each.
   await writeFile(

@@ -35,7 +35,10 @@ export async function familyCpuMs(pid: number): Promise<number> {
   const ticks = await Promise.all(
     (await familyOf(pid)).map(async (one, index) => {
       const text = await readFile(`/proc/${one}/stat`, 'utf8').catch(() => '')
-      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number)
+      const fields = text
+        .slice(text.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number)
       const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15)
       return user + system + (index === 0 ? endedUser + endedSystem : 0)
     }),

@@ -411,8 +411,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'if not price_is_current_v1(p_price_subject, p_price_version) then\n    outcome',
-        'if false then\n    outcome',
+        'begin\n  if not price_is_current_v1(',
+        'begin\n  if false and not price_is_current_v1(',
       ),
     ],
     caughtBy: ledger('a retry takes a new hold at the price of today'),

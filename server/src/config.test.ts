@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfigError, readConfig } from './config.ts'
+import { allowsSandbox, ConfigError, readConfig } from './config.ts'
 
 test('without any environment everything has its default', () => {
   const config = readConfig({})
@@ -11,13 +11,25 @@ test('without any environment everything has its default', () => {
   assert.equal(config.role, 'all')
   assert.equal(config.host, '127.0.0.1')
   assert.equal(config.databaseUrl, null)
-  assert.equal(config.paymentsSandbox, true)
+  assert.equal(config.paymentsSandbox, null)
 })
 
-test('the sandbox is on by default on loopback only', () => {
-  assert.equal(readConfig({ HOST: '0.0.0.0' }).paymentsSandbox, false)
-  assert.equal(readConfig({ HOST: '0.0.0.0', PAYMENTS_SANDBOX: 'on' }).paymentsSandbox, true)
-  assert.equal(readConfig({ PAYMENTS_SANDBOX: 'off' }).paymentsSandbox, false)
+test('the sandbox is for sites that only this machine can see', () => {
+  const allowed = (environment: Record<string, string>): boolean => {
+    const config = readConfig(environment)
+    const [site] = config.sites
+    assert.ok(site)
+    return allowsSandbox(config, site)
+  }
+  assert.equal(allowed({}), true)
+  assert.equal(allowed({ HOST: '0.0.0.0' }), false)
+  assert.equal(
+    allowed({ PUBLIC_URL_WALIASSETS: 'https://wali.example.com' }),
+    false,
+    'behind a reverse proxy',
+  )
+  assert.equal(allowed({ HOST: '0.0.0.0', PAYMENTS_SANDBOX: 'on' }), true)
+  assert.equal(allowed({ PAYMENTS_SANDBOX: 'off' }), false)
 })
 
 test("a site's own form of a variable wins", () => {

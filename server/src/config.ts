@@ -19,8 +19,8 @@ export type Config = {
   trustProxy: readonly string[]
   /** CIDRs of private networks that operator-configured addresses may reach. */
   outboundAllow: readonly string[]
-  /** Whether the built-in cashier takes part where no gateway is configured. */
-  paymentsSandbox: boolean
+  /** PAYMENTS_SANDBOX where it is set; otherwise the sandbox is for sites that only this machine can see. */
+  paymentsSandbox: boolean | null
   logLevel: string
 }
 
@@ -47,7 +47,6 @@ export function readConfig(environment: Environment): Config {
       .filter(Boolean)
   const host = text('HOST') ?? '127.0.0.1'
   const sites = readSites(text('SITES'), environment)
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   return {
     sites,
     role: oneOf('ROLE', text('ROLE') ?? 'all', ['all', 'api', 'worker'] as const),
@@ -64,7 +63,7 @@ export function readConfig(environment: Environment): Config {
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
     outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => checkCidr('OUTBOUND_ALLOW', cidr)),
-    paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX'), isLoopback),
+    paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
       'trace',
       'debug',
@@ -164,11 +163,22 @@ function readPassword(text: string | null): string | null {
   return text
 }
 
-function readSwitch(name: string, text: string | null, otherwise: boolean): boolean {
-  return text === null
-    ? otherwise
-    : oneOf(name, text.toLowerCase(), ['true', 'false', '1', '0', 'on', 'off'] as const) in
-        { true: 0, 1: 0, on: 0 }
+function readSwitch(name: string, text: string | null): boolean | null {
+  if (text === null) return null
+  const word = oneOf(name, text.toLowerCase(), ['on', 'off', 'true', 'false', '1', '0'] as const)
+  return word === 'on' || word === 'true' || word === '1'
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || host === '::1' || /^127\./.test(host)
+
+/**
+ * Whether a site may offer the sandbox cashier, which gives credits for nothing: as PAYMENTS_SANDBOX says, and
+ * by default only where both the bind address and the public address are this machine's own. A site behind a
+ * reverse proxy is bound to loopback too, and must not offer it.
+ */
+export function allowsSandbox(config: Config, site: Config['sites'][number]): boolean {
+  return config.paymentsSandbox ?? (isLoopback(config.host) && isLoopback(new URL(site.publicUrl).hostname))
 }
 
 function checkCidr(name: string, cidr: string): string {

@@ -1,17 +1,20 @@
 import type { Config } from './config.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { allowsSandbox, ConfigError, readConfig } from './config.ts'
 import { ClusterError } from './db/embedded/cluster.ts'
 import { whenDatabaseAnswers } from './db/errors.ts'
 import { MigrationError } from './db/migrate.ts'
 import { DIALECTS } from './dialects/index.ts'
+import { createOutbound } from './files/fetch-remote.ts'
+import { createEpay } from './gateways/epay/epay.ts'
+import { createSandbox } from './gateways/sandbox/sandbox.ts'
 import { buildApp } from './http/app.ts'
 import type { Dialect } from './http/dialect.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Installation } from './installation.ts'
 import { openInstallation } from './installation.ts'
-import { startSweepers, startScheduledJobs } from './jobs/scheduled.ts'
+import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
-import { OutboundError } from './kernel/ports/outbound.ts'
+import { ensureChannels } from './kernel/payments/channels.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
 import { readAdminPassword } from './secrets.ts'
 import { createSite, ensureAdministrator } from './site.ts'
@@ -30,6 +33,7 @@ async function startSite(
 ): Promise<{ stop: Stop; line: string } | null> {
   const { config, log, secretKey } = installation
   const siteLog = log.child({ site: site.name })
+  const outbound = createOutbound({ allow: config.outboundAllow })
   const { context, close } = await createSite({
     dialect,
     connection: installation.connection(`atelier_${site.name.replaceAll('-', '_')}`),
@@ -39,16 +43,17 @@ async function startSite(
     secretKey,
     mail: config,
     providers: [createSketch()],
-    gateways: [],
-    outbound: async () => {
-      throw new OutboundError('forbidden', 'not open yet')
-    },
+    gateways: [createEpay(outbound), createSandbox()],
+    outbound,
     log: siteLog,
   })
   const onError = (error: Error): void => siteLog.warn({ error }, 'the database connection failed')
   await whenDatabaseAnswers(() => ensureAdministrator(context, config.admin, readFirstPassword(config)), {
     onError,
   })
+
+  const payments = { epay: site.epay, sandbox: allowsSandbox(config, site) }
+  await whenDatabaseAnswers(() => ensureChannels(context, payments), { onError })
 
   const works = config.role !== 'api'
   const worker = works ? startTaskWorker(context, { concurrency: WORKER_CONCURRENCY }) : null

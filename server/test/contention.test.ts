@@ -3,9 +3,9 @@ import { after, before, test } from 'node:test'
 import { statement } from '../src/db/database.ts'
 import { KernelError } from '../src/kernel/errors.ts'
 import { cancelTask } from '../src/kernel/generation/cancel.ts'
+import { claimTasks } from '../src/kernel/generation/claim.ts'
 import { retryTask } from '../src/kernel/generation/retry.ts'
 import { submitTask } from '../src/kernel/generation/submit.ts'
-import { claimTasks } from '../src/kernel/generation/claim.ts'
 import { readTaskById } from '../src/kernel/generation/task.ts'
 import { units } from '../src/kernel/money.ts'
 import { ProviderError } from '../src/kernel/ports/provider.ts'
@@ -39,8 +39,13 @@ after(async () => {
 type Answer = { status: number; code: number; data: Record<string, unknown> | null }
 
 /** Sends the same or numbered requests at once, over real sockets. */
-async function crowd(path: string, body: (index: number) => object, headers: Record<string, string> = {}): Promise<Answer[]> {
-  const address = site.app.server.listening ? addressOf() : (await site.app.listen({ port: 0 }), addressOf())
+async function crowd(
+  path: string,
+  body: (index: number) => object,
+  headers: Record<string, string> = {},
+): Promise<Answer[]> {
+  if (!site.app.server.listening) await site.app.listen({ port: 0 })
+  const address = addressOf()
   return Promise.all(
     Array.from({ length: CROWD }, async (_, index) => {
       const reply = await fetch(`${address}/api${path}`, {
@@ -69,7 +74,9 @@ function tally(answers: readonly Answer[]): Record<number, number> {
 
 test('100 pictures at once with credits for seven: seven are made', async () => {
   const { token, accountId } = await createUser(site.context, units(20 * 7 + 19))
-  const answers = await crowd('/generate/image', () => ({ prompt: '猫', size: '64x64' }), { authorization: `Bearer ${token}` })
+  const answers = await crowd('/generate/image', () => ({ prompt: '猫', size: '64x64' }), {
+    authorization: `Bearer ${token}`,
+  })
   assert.deepEqual(tally(answers), { 1: 7, 1301: 93 })
   const balance = await readBalance(site.context, { accountId })
   assert.deepEqual([balance.available, balance.held, balance.spent], [units(19), 0n, units(140)])
@@ -137,7 +144,10 @@ test('100 registrations with one right code: one account, one bonus', async () =
   assert.equal(counts[1], 1)
   assert.equal((counts[1104] ?? 0) + (counts[1202] ?? 0), 99, JSON.stringify(counts))
   const rows = await site.context.db.rows<{ bonuses: bigint }>(
-    statement('bonuses of racer', `select count(*) as bonuses from entry e join account a on a.id = e.account_id where a.email = 'race@qq.com'`),
+    statement(
+      'bonuses of racer',
+      `select count(*) as bonuses from entry e join account a on a.id = e.account_id where a.email = 'race@qq.com'`,
+    ),
     [],
   )
   assert.equal(rows[0]?.bonuses, 1n)
@@ -189,7 +199,10 @@ test('cancel against finish, 100 times: one outcome each, paid or given back', a
   )
   const canceled = outcomes.filter(Boolean).length
   const balance = await readBalance(site.context, actor)
-  assert.deepEqual([balance.available, balance.held, balance.spent], [units(20 * canceled), 0n, units(20 * (CROWD - canceled))])
+  assert.deepEqual(
+    [balance.available, balance.held, balance.spent],
+    [units(20 * canceled), 0n, units(20 * (CROWD - canceled))],
+  )
 })
 
 test('100 retries of one failed task: one new hold', async () => {
@@ -204,7 +217,9 @@ test('100 retries of one failed task: one new hold', async () => {
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   const results = await Promise.allSettled(
-    Array.from({ length: CROWD }, () => retryTask(site.context, actor, task.handle, { ip: null, device: null })),
+    Array.from({ length: CROWD }, () =>
+      retryTask(site.context, actor, task.handle, { ip: null, device: null }),
+    ),
   )
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1)
   for (; task.state !== 'succeeded'; task = await readTaskById(site.context, actor, taskId)) {
@@ -222,7 +237,9 @@ test('workers of several processes never hold the same task', async () => {
     }
     const other = await quiet.another()
     const batches = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => claimTasks(index % 2 ? quiet.context : other, `worker ${index}`, 7, 60_000)),
+      Array.from({ length: 20 }, (_, index) =>
+        claimTasks(index % 2 ? quiet.context : other, `worker ${index}`, 7, 60_000),
+      ),
     )
     const ids = batches.flat().map(({ id }) => id)
     assert.equal(ids.length, CROWD)

@@ -1,8 +1,10 @@
 import { readConfig } from '../config.ts'
 import { DIALECTS } from '../dialects/index.ts'
+import { createOutbound } from '../files/fetch-remote.ts'
+import { createEpay } from '../gateways/epay/epay.ts'
+import { createSandbox } from '../gateways/sandbox/sandbox.ts'
 import { openInstallation } from '../installation.ts'
 import type { Context } from '../kernel/context.ts'
-import { OutboundError } from '../kernel/ports/outbound.ts'
 import { createSite } from '../site.ts'
 
 /** What the user typed makes no sense; the message says what would. */
@@ -27,6 +29,7 @@ export async function withSite<T>(
   const configured = config.sites.find((one) => one.name === site)
   if (!dialect || !configured) throw new UsageError(`Name a site with --site: ${sites.join(', ')}.`)
   const installation = await openInstallation(config, { joins: true })
+  const outbound = createOutbound({ allow: config.outboundAllow })
   try {
     const { context, close } = await createSite({
       dialect,
@@ -37,10 +40,8 @@ export async function withSite<T>(
       secretKey: installation.secretKey,
       mail: config,
       providers: [],
-      gateways: [],
-      outbound: async () => {
-        throw new OutboundError('forbidden', 'not open yet')
-      },
+      gateways: [createEpay(outbound), createSandbox()],
+      outbound,
       log: installation.log,
     })
     try {

@@ -67,7 +67,7 @@ export const NO_LIMITS = Object.fromEntries(
 ) as Preset['limits']
 
 export async function openStage(
-  options: { preset?: Partial<Preset>; withWorker?: boolean } = {},
+  options: { preset?: Partial<Preset>; withWorker?: boolean; leaseMs?: number } = {},
 ): Promise<Stage> {
   const provider = createFakeProvider()
   const gateway = createFakeGateway()
@@ -96,7 +96,8 @@ export async function openStage(
     options: {},
     methods: ['alipay', 'wxpay'],
   })
-  if (options.withWorker !== false) site.startWorker()
+  const { withWorker = true, leaseMs } = options
+  if (withWorker) site.startWorker(leaseMs === undefined ? {} : { leaseMs })
   const send = async ({ method, url, token, body, headers }: Sent): Promise<Reply> => {
     const reply = await site.app.inject({
       method: method as 'GET',

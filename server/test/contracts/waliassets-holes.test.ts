@@ -66,19 +66,23 @@ async function notify(
 }
 
 test('a clip whose vendor answers "queued" first, and for long, is waited for and paid once (W6)', async () => {
-  const token = await stage.userWith(100)
-  const pending = (progress: number) => async () =>
-    ({ state: 'pending', operation: { id: 'cgt-1' }, checkAfterMs: 20, progress }) as const
-  stage.provider.next.push(pending(0))
-  stage.provider.nextCheck.push(pending(0), pending(40), () => tinyClip())
-  const started = stage.provider.started.length
-  const body = { model: 'animation_model', content: [{ type: 'text', text: '小猫在跑' }] }
-  const { body: reply, text } = await stage.post('/generate/animation', body, token)
-  assert.equal(reply.code, 1, text)
-  const file = await stage.send({ method: 'GET', url: new URL(String(reply.data?.video_url)).pathname })
-  assert.equal(file.headers['content-type'], 'video/mp4')
-  assert.equal(stage.provider.started.length, started + 1)
-  assert.equal(await balanceOf(token), 0)
+  const patient = await openStage({ leaseMs: 1_000 })
+  try {
+    const token = await patient.userWith(100)
+    const pending = (progress: number) => async () =>
+      ({ state: 'pending', operation: { id: 'cgt-1' }, checkAfterMs: 20, progress }) as const
+    patient.provider.next.push(pending(0))
+    patient.provider.nextCheck.push(pending(0), pending(40), () => tinyClip())
+    const body = { model: 'animation_model', content: [{ type: 'text', text: '小猫在跑' }] }
+    const { body: reply, data, text } = await patient.post('/generate/animation', body, token)
+    assert.equal(reply.code, 1, text)
+    const file = await patient.send({ method: 'GET', url: new URL(String(data.video_url)).pathname })
+    assert.equal(file.headers['content-type'], 'video/mp4')
+    assert.deepEqual([patient.provider.started.length, patient.provider.checked.length], [1, 3])
+    assert.equal((await patient.get('/token/balance', token)).data.balance, 0)
+  } finally {
+    await patient.close()
+  }
 })
 
 test('a clip that is never done ends at its deadline, and its tokens come back (W6)', async () => {

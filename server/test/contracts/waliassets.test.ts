@@ -297,8 +297,8 @@ test('任务状态说明: a task is pending, processing, completed or failed, an
         }[]
         if (!row) continue
         assert.equal(row.status, state)
-        const { data } = (await quiet.get(`/generate/status/${row.taskId}`, token)).body
-        assert.deepEqual([data?.status, data?.errorMessage], [state, row.errorMessage])
+        const shown = (await quiet.get(`/generate/status/${row.taskId}`, token)).data
+        assert.deepEqual([shown.status, shown.errorMessage], [state, row.errorMessage])
         seen.push(state)
       }
     }

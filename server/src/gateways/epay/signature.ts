@@ -24,7 +24,7 @@ export function signEpay(
   const joined = [...params]
     .filter(([name, value]) => name !== 'sign' && name !== 'sign_type' && value !== '')
     .filter(([, value]) => !(isZeroEmpty && value === '0'))
-    .sort(([a], [b]) => (a < b ? 1 : -1))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`)
     .join('&')
   return createHash('md5').update(`${joined}${keyPrefix}${key}`, 'utf8').digest('hex')

@@ -46,7 +46,9 @@ export async function listChannels(context: Context): Promise<PaymentChannel[]> 
 /** The first enabled channel that takes a method. @throws payment_unconfigured */
 export async function channelFor(context: Context, method: string): Promise<OpenChannel> {
   const rows = await context.db.rows<Row>(listRows, [])
-  const row = rows.find(
+  // Once there is a real channel, even one that is turned off, the sandbox never stands in for it.
+  const real = rows.filter((one) => one.gateway !== 'sandbox')
+  const row = (real.length > 0 ? real : rows).find(
     (one) => one.enabled && one.methods.includes(method) && context.gateways.has(one.gateway),
   )
   if (!row) throw refusal('payment_unconfigured')
@@ -122,39 +124,34 @@ export async function deleteChannel(context: Context, id: bigint): Promise<void>
     throw refusal('channel_not_found', { id: String(id) })
 }
 
+const moveChannel = statement('move payment channel', 'update payment_channel set url = $2 where id = $1')
 const anyChannel = statement('any payment channel', 'select gateway, id, enabled from payment_channel')
+const channelsLock = statement('channels lock', 'select pg_advisory_xact_lock(7143804)')
 
 /**
  * Sets up the channels that the environment describes, at a site's first start; afterwards they are the
- * operator's. The sandbox follows its switch at every start.
+ * operator's. The sandbox follows its switch at every start. Of processes that start at once, one does it.
  */
-export async function ensureChannels(
+export function ensureChannels(
   context: Context,
   configured: { epay: { url: string; merchant: string; secret: string } | null; sandbox: boolean },
 ): Promise<void> {
-  const rows = await context.db.rows<{ gateway: string; id: bigint; enabled: boolean }>(anyChannel, [])
-  const { methods } = context.preset
-  if (configured.epay && !rows.some((row) => row.gateway === 'epay')) {
-    await addChannel(context, {
-      ...configured.epay,
-      name: 'epay',
-      gateway: 'epay',
-      options: {},
-      methods: [...methods],
-    })
-  }
-  const sandbox = rows.find((row) => row.gateway === 'sandbox')
-  if (sandbox && sandbox.enabled !== configured.sandbox)
-    await enableChannel(context, sandbox.id, configured.sandbox)
-  if (!sandbox && configured.sandbox) {
-    await addChannel(context, {
-      name: 'sandbox',
-      gateway: 'sandbox',
-      url: context.publicUrl,
-      merchant: 'sandbox',
-      secret: context.ids.token(40),
-      options: {},
-      methods: [...methods],
-    })
-  }
+  return context.db.transaction(async (within) => {
+    await within.rows(channelsLock, [])
+    const rows = await context.db.rows<{ gateway: string; id: bigint; enabled: boolean }>(anyChannel, [])
+    const methods = [...context.preset.methods]
+    if (configured.epay && !rows.some((row) => row.gateway === 'epay')) {
+      await addChannel(context, { ...configured.epay, name: 'epay', gateway: 'epay', options: {}, methods })
+    }
+    const sandbox = rows.find((row) => row.gateway === 'sandbox')
+    if (sandbox && sandbox.enabled !== configured.sandbox)
+      await enableChannel(context, sandbox.id, configured.sandbox)
+    // Its cashier is a page of the site, wherever that is now.
+    if (sandbox) await context.db.rows(moveChannel, [sandbox.id, context.publicUrl])
+    if (!sandbox && configured.sandbox) {
+      const secret = context.ids.token(40)
+      const account = { url: context.publicUrl, merchant: 'sandbox', secret }
+      await addChannel(context, { ...account, name: 'sandbox', gateway: 'sandbox', options: {}, methods })
+    }
+  })
 }
