@@ -10,7 +10,8 @@ const child = spawn(
   [
     '--test',
     '--test-global-setup=server/test/global-setup.ts',
-    '--test-timeout=120000',
+    '--test-timeout=300000',
+    '--test-concurrency=2',
     ...given,
     ...(hasFile ? [] : ['server/src/**/*.test.ts', 'server/test/**/*.test.ts', 'scripts/**/*.test.ts']),
   ],

@@ -12,7 +12,7 @@ export function createLog(level: string): Logger {
       level,
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: stdSerializers.err, error: stdSerializers.err },
+      serializers: { err: withoutRows, error: withoutRows },
       formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: secret.filter((name) => name !== 'code').flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
@@ -21,4 +21,10 @@ export function createLog(level: string): Logger {
     },
     destination({ fd: 2, sync: false }),
   )
+}
+
+/** PostgreSQL's `detail` quotes the failing row, password hash and all: it is not for a log. */
+function withoutRows(error: Error): object {
+  const { detail: _detail, ...shown } = stdSerializers.err(error) as object & { detail?: unknown }
+  return shown
 }

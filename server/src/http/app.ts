@@ -17,6 +17,7 @@ import { toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
 import { mountNotifications } from './payments.ts'
+import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
 
@@ -142,6 +143,7 @@ export async function buildApp(
   mountOperations(app, context, options.metrics)
   mountFiles(app, context, dialect)
   mountNotifications(app, context, dialect)
+  mountReference(app, context, dialect)
   mountCashier(app, context, dialect)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app

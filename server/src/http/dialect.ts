@@ -105,6 +105,40 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
   }
 }
 
+/** What a client's developer reads about a route, in the words of the document; see `reference.ts`. */
+export type RouteReference = {
+  /** The title of its section. */
+  section: string
+  title: string
+  description?: string
+  /** What each parameter of the path and of the query means, and each field of the body, by name. */
+  parameters?: Readonly<Record<string, ParameterReference>>
+  fields?: Readonly<Record<string, string>>
+  /** The document's example of a body. */
+  request?: unknown
+  /** Its example of a success, and of what may be refused. */
+  success: Reply
+  refusals?: Readonly<Record<string, Reply>>
+}
+
+export type ParameterReference = { description: string; schema: { type: string; [keyword: string]: unknown } }
+
+/** What the page at `/docs` says besides the routes. */
+export type Reference = {
+  title: string
+  /** Paragraphs, shown before the routes. */
+  introduction: readonly string[]
+  sections: readonly { title: string; description: string }[]
+  /** By `METHOD /path`; every route has one, or its tests fail. */
+  routes: Readonly<Record<string, RouteReference>>
+  tables: readonly {
+    title: string
+    note?: string
+    columns: readonly string[]
+    rows: readonly (readonly string[])[]
+  }[]
+}
+
 /** One published API as data and small functions. */
 export type Dialect = {
   name: string
@@ -114,4 +148,5 @@ export type Dialect = {
   refusals: Refusals
   faults: Faults
   routes: readonly Route[]
+  reference: Reference
 }

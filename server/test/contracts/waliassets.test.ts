@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { waliassets } from '../../src/dialects/waliassets/dialect.ts'
 import { createTokens } from '../../src/http/tokens.ts'
 import { setAccountState } from '../../src/kernel/accounts/administer.ts'
@@ -238,6 +239,53 @@ test('an order is found by outTradeNo too', async () => {
   const { localOrder, remoteOrder } = body.data as { localOrder: { id: string }; remoteOrder: object }
   assert.equal(localOrder.id, orderId)
   assert.deepEqual(Object.keys(remoteOrder), ['status', 'tradeNo', 'totalFee'])
+})
+
+// ---- The reference ------------------------------------------------------------------------------------------
+
+test('the page at /docs has the words and examples of the document', () => {
+  const { routes, tables } = waliassets.reference
+  for (const { source, method, path, title, parameters, request, success, errors } of operations) {
+    const about = routes[`${method} ${path.slice(waliassets.base.length)}`]
+    assert.ok(about, path)
+    if (source === 'document') assert.equal(about.title, title)
+    assert.deepEqual(about.success.body, success, path)
+    assert.deepEqual(about.request ?? null, request, path)
+    const shown = Object.values(about.refusals ?? {}).map(({ body }) => body)
+    for (const { response } of errors)
+      assert.ok(
+        shown.some((one) => isDeepStrictEqual(one, response)),
+        path,
+      )
+    assert.deepEqual(
+      Object.keys(about.parameters ?? {}).sort(),
+      parameters.map(({ name }) => name).sort(),
+      path,
+    )
+  }
+  const rowsOf = (title: string) => tables.find((table) => table.title === title)?.rows ?? []
+  const raised = codes.filter(({ unraised }) => unraised === undefined).map(({ code }) => String(code))
+  assert.deepEqual(
+    rowsOf('业务错误代码').map(([code]) => code),
+    raised,
+  )
+  const sold = readContract<{ id: string; tokens: number; price: number; name: string }[]>(
+    'waliassets',
+    'packages',
+  )
+  assert.deepEqual(
+    rowsOf('Token套餐'),
+    sold.map(({ id, tokens, price, name }) => [id, String(tokens), `¥${price.toFixed(2)}`, name]),
+  )
+  const states = Object.entries(readContract<Record<string, string>>('waliassets', 'task-states'))
+  assert.deepEqual(rowsOf('任务状态'), states)
+  const costs = Object.entries(
+    readContract<Record<string, { title: string; tokens: number }>>('waliassets', 'costs'),
+  )
+  assert.deepEqual(
+    rowsOf('Token消耗'),
+    costs.map(([type, { title, tokens }]) => [title, type, `${tokens} tokens`]),
+  )
 })
 
 // ---- Tables -------------------------------------------------------------------------------------------------
@@ -494,6 +542,16 @@ test('a code that the dialect can answer is in the table', async () => {
     used.filter((code) => !known.has(code)),
     [],
   )
+})
+
+test('an order asked for without any id is 1601, a prompt of blanks the same 1602 as none', async () => {
+  const token = await stage.userWith(20)
+  const asked = await stage.get('/payment/query', token)
+  assert.deepEqual([asked.body.code, asked.body.message], [1601, 'orderId 和 outTradeNo 至少需要一个'])
+  for (const prompt of ['', '  ', undefined]) {
+    const { body } = await stage.post('/generate/image', { prompt }, token)
+    assert.deepEqual([body.code, body.message], [1602, 'Prompt不能为空'])
+  }
 })
 
 test('429 says when to come back, in the header too', async () => {

@@ -4,12 +4,12 @@ import { faults } from './faults.ts'
 import { generateRoutes } from './generate.ts'
 import { paymentRoutes } from './payment.ts'
 import { preset } from './preset.ts'
+import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
 import { tokenRoutes } from './token.ts'
 
 /**
- * The WaliAssets API of specs/waliassets.md: accounts by e-mail code, tokens, pictures.
- * Payments and clips are absent until their own work order.
+ * The WaliAssets API of specs/waliassets.md: accounts by e-mail code, tokens, payments, pictures and clips.
  */
 export const waliassets: Dialect = {
   name: 'waliassets',
@@ -19,4 +19,5 @@ export const waliassets: Dialect = {
   refusals,
   faults,
   routes: [...authRoutes, ...tokenRoutes, ...paymentRoutes, ...generateRoutes],
+  reference,
 }

@@ -26,6 +26,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 /** One sentence about one field, such as 邮箱地址是必填项. */
 export function describeIssue(issue: Issue): string {
   if (issue.field === '') return '请求体必须是JSON对象'
+  if (issue.field === 'prompt' && issue.problem === 'missing') return 'Prompt不能为空'
   if (issue.field === 'type') return '无效的操作类型'
   if (issue.field === 'password' && issue.problem === 'too_short') return '密码长度至少为6位'
   if (issue.field === 'username' && (issue.problem === 'too_short' || issue.problem === 'too_long')) {

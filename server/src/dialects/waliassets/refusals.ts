@@ -45,7 +45,11 @@ export const refusals: Refusals = {
   account_exists: () => refuse(1202, '用户名或邮箱已存在'),
   account_not_found: () => refuse(1201, '用户不存在'),
 
-  input_invalid: (issue) => refuse(1602, describeIssue(issue), { errors: [describeIssue(issue)] }),
+  input_invalid: (issue) =>
+    // Of the two names of an order only the first is ever missed.
+    issue.field === 'orderId' && issue.problem === 'missing'
+      ? refuse(1601, 'orderId 和 outTradeNo 至少需要一个')
+      : refuse(1602, describeIssue(issue), { errors: [describeIssue(issue)] }),
   insufficient_credits: ({ required, available }) =>
     refuse(1301, `Token余额不足，当前余额: ${toText(available)}, 需要: ${toText(required)}`, {
       currentBalance: toNumber(available),

@@ -406,6 +406,12 @@ describe('what other deployments answer', () => {
     })
   }
 
+  test('a long message is cut', async () => {
+    body = JSON.stringify({ code: -1, msg: '错'.repeat(10_000) })
+    const { message } = await refusal(epay.query(there, 'T1'), 'refused')
+    assert.ok(message.length < 250)
+  })
+
   test('a message that says 成功 is no payment', async () => {
     body = '{"code":-1,"msg":"支付成功","status":1,"money":"1.00"}'
     await refusal(epay.query(there, 'T1'), 'refused')
@@ -633,6 +639,20 @@ describe('reading what epay sends', () => {
       const query = new URLSearchParams([...rest, ['sign', signEpay(rest, account.secret, plain)]]).toString()
       await refusal(() => read({ method: 'GET', query, contentType: '', body: '' }), 'malformed')
     }
+  })
+
+  test('a name that hides a parameter is malformed though its signature holds', async () => {
+    const facts = {
+      out_trade_no: 'T1',
+      pid: '1001',
+      trade_no: '1',
+      trade_status: 'TRADE_SUCCESS',
+      money: '1.00',
+    }
+    const params = [...Object.entries(facts), ['a=1&b', '2']] as const
+    const sign = signEpay(params, account.secret, { keyPrefix: '', isZeroEmpty: false })
+    const query = new URLSearchParams({ ...Object.fromEntries(params), sign }).toString()
+    await refusal(() => read({ method: 'GET', query, contentType: '', body: '' }), 'malformed')
   })
 
   test('our own signature on an order cannot be cut into a payment', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { anOrder, refusal, testGateway } from '../../../test/gateways/gateway-suite.ts'
 import type { GatewayAccount, GatewayOrder } from '../../kernel/ports/gateway.ts'
@@ -80,19 +81,28 @@ describe('a cashier link', () => {
 })
 
 describe('a sandbox notification', () => {
-  test('cannot be made from the signature of a link', async () => {
-    const order = anOrder()
-    const given = await link(order)
+  test('cannot be made from a link: what the signature is for is signed too', async () => {
+    const { tradeNumber, amountFen, name, returnUrl, method, ...rest } = anOrder()
+    const given = await link({ tradeNumber, amountFen, name, returnUrl, method, ...rest })
     const sign = new URLSearchParams(given.query).get('sign') ?? ''
-    const notification = signSandboxNotification(account, {
-      tradeNumber: order.tradeNumber,
-      amount: '9.90',
+    const signedText = JSON.stringify([tradeNumber, String(amountFen), name, returnUrl, method])
+    const genuine = signSandboxNotification(account, { tradeNumber, amount: '9.90', isPaid: true })
+    for (const body of [signedText, genuine.body]) {
+      const notification = { ...genuine, query: `sign=${sign}`, body }
+      await refusal(() => sandbox.readNotification(account, notification), 'signature')
+    }
+  })
+
+  test('is not believed when it is signed with the empty secret of an account that has none', async () => {
+    const keyless = { ...account, secret: '' }
+    const { body, ...rest } = signSandboxNotification(account, {
+      tradeNumber: 'AT_1',
+      amount: '1.00',
       isPaid: true,
     })
-    await refusal(
-      () => sandbox.readNotification(account, { ...notification, query: `sign=${sign}` }),
-      'signature',
-    )
+    const sign = createHmac('sha256', '').update(`atelier sandbox notification\n${body}`).digest('hex')
+    const forged = { ...rest, query: `sign=${sign}`, body }
+    await refusal(() => sandbox.readNotification(keyless, forged), 'signature')
   })
 
   test('is not made without a secret', async () => {

@@ -112,9 +112,8 @@ before(async () => {
 
 test('a clip is an MP4 of H.264 with the length, frames and size asked for, ready to stream', async () => {
   for (const [width, height, seconds, fps] of [
-    [160, 128, 1, 8],
-    [135, 243, 2, 11],
-    [256, 144, 1, 30],
+    [135, 243, 2, 9],
+    [160, 128, 1, 30],
   ] as const) {
     const clip = await make({ width, height, seconds, fps })
     const [w, h] = [width - (width % 2), height - (height % 2)]
@@ -133,26 +132,50 @@ test('the same job gives the same bytes, also a second later; another seed or pr
   const first = await make()
   await sleep(1100)
   assert.deepEqual((await make()).bytes, first.bytes)
-  assert.notDeepEqual((await make({ seed: 8 })).bytes, first.bytes)
-  assert.notDeepEqual((await make({ prompt: '下雪的森林' })).bytes, first.bytes)
+  const [frame] = await framesOf({}, [4])
+  for (const changes of [{ seed: 8 }, { prompt: '下雪的森林' }])
+    assert.ok(difference(frame, (await framesOf(changes, [4]))[0]) > 1)
 })
 
 test('the first frame is the poster, and everything moves but nothing jumps', async () => {
-  const [first, second, last] = await framesOf({ seconds: 2, fps: 24 }, [0, 1, 47])
+  const [first, second, last] = await framesOf({ seconds: 2, fps: 16 }, [0, 1, 31])
   assert.ok(difference(first, last) > 1.5, `${difference(first, last)}`)
   assert.ok(difference(first, second) < 1.5, `${difference(first, second)}`)
-  const poster = await sharp((await make({ seconds: 2, fps: 24 })).poster)
+  const poster = await sharp((await make({ seconds: 2, fps: 16 })).poster)
     .raw()
     .toBuffer()
   assert.equal(difference(first, poster), 0)
 })
 
-test('layers put together look like the picture they were cut from', async () => {
-  for (const style of ['', '水彩 ', '剪纸 ', '油画 ', '赛博朋克 ', '像素 ', '线稿 ', '水墨 ', '复古 ']) {
-    const [frame] = await framesOf({ prompt: `${style}花园里的小猫` }, [0])
-    assert.ok(frame)
-    const tones = await sharp(frame, { raw: { width: 160, height: 128, channels: 3 } }).stats()
-    assert.ok(tones.entropy > 3.5, `${style}: ${tones.entropy}`)
+test('layers put together look like the finished picture they were cut from, in every kind of style', async () => {
+  for (const style of ['', '水彩 ', '油画 ', '赛博朋克 ', '像素 ', '线稿 ']) {
+    const wanted = job({ prompt: `${style}窗边的小猫`, width: 200, height: 160 })
+    const { shot, layers } = planClip(wanted, wanted)
+    const film = createFilm(shot)
+    let picture: Uint8Array | undefined
+    for await (const layer of layers) {
+      film.add(layer)
+      picture = layer.picture ?? picture
+    }
+    assert.ok(picture)
+    const data = new Uint8Array(200 * 160 * 1.5)
+    film.draw(data, 0)
+    const [w, h] = [Math.round(200 / 0.96), Math.round(160 / 0.96)]
+    const { width, height } = shot.layer
+    const left = Math.round((width - w) * shot.focus.x)
+    const top = Math.round((height - h) * shot.focus.y)
+    // Both very small, so that what the camera and the wind moved by a few pixels does not count.
+    const small = (pipeline: sharp.Sharp): Promise<Buffer> =>
+      pipeline.resize(12, 10, { fit: 'fill' }).removeAlpha().raw().toBuffer()
+    const whole = sharp(picture, { raw: { width, height, channels: 3 } }).extract({
+      left,
+      top,
+      width: w,
+      height: h,
+    })
+    const frame = sharp(toRgb(data, 200, 160), { raw: { width: 200, height: 160, channels: 3 } })
+    const apart = difference(await small(frame), await small(whole))
+    assert.ok(apart < 13, `${style}: ${apart}`)
   }
 })
 
@@ -203,7 +226,7 @@ test('an abort stops the work at once: before, while drawing, while encoding and
       abortedAt = performance.now()
       controller.abort()
     }
-    const long = { width: 480, height: 360, seconds: 10, fps: 30 }
+    const long = { width: 320, height: 240, seconds: 10, fps: 30 }
     await assert.rejects(make(long, { signal: controller.signal, progress }), { name: 'AbortError' })
     assert.ok(performance.now() - abortedAt < 400, `${performance.now() - abortedAt} ms`)
     assert.equal(late, 0)
@@ -237,7 +260,7 @@ test('progress rises and stays below 100, and the event loop stays free meanwhil
   const seen: number[] = []
   const delay = monitorEventLoopDelay({ resolution: 5 })
   delay.enable()
-  await make({ width: 480, height: 270, seconds: 3, fps: 24 }, { progress: (percent) => seen.push(percent) })
+  await make({ width: 320, height: 180, seconds: 2, fps: 24 }, { progress: (percent) => seen.push(percent) })
   delay.disable()
   // The worker alone is busy for a second; what is left here are short steps (100 ms allows for a busy machine).
   assert.ok(delay.percentile(99) / 1e6 < 100, `${delay.percentile(99) / 1e6} ms`)

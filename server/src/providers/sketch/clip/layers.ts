@@ -58,6 +58,9 @@ const pixelCover = async (cover: Buffer, size: Size, cell: number): Promise<Buff
 /** Styles that paint every layer anew, which takes time: their scenes are cut into fewer. */
 const slow = new Set<StyleName>(['watercolor', 'oil', 'ink'])
 
+/** Layers of more pixels than this are fewer, for the sake of memory (each takes 3.5 bytes a pixel). */
+const manyPixels = 2_500_000
+
 /** Joins neighbours that differ least in depth until there are at most so many (or none can be joined). */
 const thinOut = (planes: readonly Plane[], most: number): Plane[] => {
   const kept = [...planes]
@@ -159,7 +162,7 @@ async function* sceneLayers(shot: Shot, composition: Composition): Layers {
   const { reading, palette, figurative } = composition
   const planes = thinOut(
     splitPlanes(composition.body, figurative ? 'still' : 'flow'),
-    slow.has(reading.style) ? 8 : 14,
+    slow.has(reading.style) || size.width * size.height > manyPixels ? 8 : 14,
   )
   const busy = planes.some(({ motion }) => isParticles(motion))
   if (!busy && !clean.has(reading.style)) planes.push({ motion: 'motes', depth: 1.1, svg: '' })
