@@ -62,7 +62,7 @@ export function readConfig(environment: Environment): Config {
     smtpUrl: readUrl('SMTP_URL', text('SMTP_URL'), ['smtp:', 'smtps:'])?.href ?? null,
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
-    outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => checkCidr('OUTBOUND_ALLOW', cidr)),
+    outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => withPrefix(checkCidr('OUTBOUND_ALLOW', cidr))),
     paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
       'trace',
@@ -179,6 +179,12 @@ const isLoopback = (host: string): boolean =>
  */
 export function allowsSandbox(config: Config, site: Config['sites'][number]): boolean {
   return config.paymentsSandbox ?? (isLoopback(config.host) && isLoopback(new URL(site.publicUrl).hostname))
+}
+
+/** A single address as the network that holds only it. */
+function withPrefix(cidr: string): string {
+  if (cidr.includes('/')) return cidr
+  return cidr.includes(':') ? `${cidr}/128` : `${cidr}/32`
 }
 
 function checkCidr(name: string, cidr: string): string {

@@ -3,10 +3,17 @@ import { after, before, test } from 'node:test'
 import { statement } from '../src/db/database.ts'
 import { createOutbound } from '../src/files/fetch-remote.ts'
 import { createEpay } from '../src/gateways/epay/epay.ts'
+import { createSandbox } from '../src/gateways/sandbox/sandbox.ts'
 import { bindIdempotencyKey } from '../src/kernel/idempotency.ts'
 import { units } from '../src/kernel/money.ts'
 import { pollOrders, queryOrder } from '../src/kernel/payments/ask-gateway.ts'
-import { addChannel, deleteChannel, enableChannel, listChannels } from '../src/kernel/payments/channels.ts'
+import {
+  addChannel,
+  deleteChannel,
+  enableChannel,
+  ensureChannels,
+  listChannels,
+} from '../src/kernel/payments/channels.ts'
 import { createOrder } from '../src/kernel/payments/create-order.ts'
 import type { Order } from '../src/kernel/payments/order.ts'
 import { readOrderById } from '../src/kernel/payments/order.ts'
@@ -388,4 +395,59 @@ test("an order of another account cannot be asked after; a channel's secret is n
   const broken = Buffer.from(row.secret)
   broken[20] = (broken[20] ?? 0) ^ 1
   assert.throws(() => site.context.keys.open(broken))
+})
+
+test('the sandbox cashier is a page whose pay button credits once, through the door of every notification', async () => {
+  const sandboxed = await buildSite({
+    gateways: [createSandbox(), createEpay(createOutbound({ allow: [] }))],
+  })
+  try {
+    await ensureChannels(sandboxed.context, { epay: null, sandbox: true })
+    await ensureChannels(sandboxed.context, { epay: null, sandbox: true })
+    assert.equal((await listChannels(sandboxed.context)).length, 1)
+    const { accountId } = await createUser(sandboxed.context, units(0))
+    const made = await createOrder(
+      sandboxed.context,
+      { accountId },
+      {
+        packageId: 'package_100',
+        method: 'wxpay',
+        returnUrl: 'https://shop.example.com/back',
+        idempotencyKey: null,
+        origin: { ip: null, device: null },
+      },
+    )
+    const url = new URL(made.payUrl ?? '').href.replace('http://localhost:3334', '')
+    const press = (address: string, outcome: string) =>
+      sandboxed.app.inject({
+        method: 'POST',
+        url: address,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: `outcome=${outcome}`,
+      })
+    const shown = await sandboxed.app.inject({ url })
+    assert.equal(shown.statusCode, 200)
+    assert.match(shown.body, /沙箱收银台/)
+    assert.match(shown.body, /class="amount|2<|¥|￥/)
+    assert.match(String(shown.headers['content-security-policy']), /default-src 'none'/)
+    assert.match((await press(url, 'cancelled')).body, /已取消支付/)
+    assert.equal((await press(url.replace('amount=2.00', 'amount=0.01'), 'paid')).statusCode, 404)
+    assert.equal((await readBalance(sandboxed.context, { accountId })).available, 0n)
+    const pressed = await Promise.all(Array.from({ length: 10 }, () => press(url, 'paid')))
+    assert.ok(pressed.every(({ body }) => body.includes('支付成功')))
+    assert.equal((await readBalance(sandboxed.context, { accountId })).available, units(100))
+    // Once there is a real channel the sandbox never stands in for it, not even when the real one fails.
+    const epay = { url: 'http://127.0.0.1:9', merchant: '1', secret: 'a longer key' }
+    await ensureChannels(sandboxed.context, { epay, sandbox: true })
+    const buy = {
+      packageId: 'package_100',
+      method: 'wxpay',
+      returnUrl: '',
+      idempotencyKey: null,
+      origin: { ip: null, device: null },
+    }
+    await assert.rejects(createOrder(sandboxed.context, { accountId }, buy), { code: 'gateway_failed' })
+  } finally {
+    await sandboxed.close()
+  }
 })

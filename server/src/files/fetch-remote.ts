@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
+import { isIP, Socket } from 'node:net'
 import { pipeline, type Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import ipaddr from 'ipaddr.js'
@@ -101,10 +101,11 @@ async function visit(target: URL, hop: Hop, way: Way): Promise<OutboundReply> {
   if (way.signal.aborted) throw unreachable(target, way.signal.reason)
   const addresses = await checkedAddresses(target, hop.isTrusted, way)
   let isConnected = false
+  const onConnected = (): void => {
+    isConnected = true
+  }
   const client = new Client(target.origin, {
-    connect: pinnedConnector(addresses, Math.min(CONNECT_TIMEOUT_MS, hop.timeoutMs), () => {
-      isConnected = true
-    }),
+    connect: pinnedConnector(addresses, Math.min(CONNECT_TIMEOUT_MS, hop.timeoutMs), onConnected, way.signal),
     // The deadline over everything is ours.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -247,6 +248,7 @@ function pinnedConnector(
   addresses: readonly string[],
   timeoutMs: number,
   onConnected: () => void,
+  signal: AbortSignal,
 ): buildConnector.connector {
   const connect = buildConnector({
     allowH2: false,
@@ -259,8 +261,8 @@ function pinnedConnector(
     },
   })
   const pinned = new Set(addresses.map((address) => readAddress(address)?.toString()))
-  return (options, callback) =>
-    connect(options, (error, socket) => {
+  return (options, callback) => {
+    const opening: unknown = connect(options, (error, socket) => {
       if (error) return callback(error, null)
       const peer = readAddress(socket.remoteAddress ?? '')?.toString()
       if (peer === undefined || !pinned.has(peer)) {
@@ -270,6 +272,11 @@ function pinnedConnector(
       onConnected()
       callback(null, socket)
     })
+    // undici would leave a socket that is still being opened to its time-out.
+    if (opening instanceof Socket) {
+      signal.addEventListener('abort', () => opening.destroy(new Error('called off')), { once: true })
+    }
+  }
 }
 
 // Answers --------------------------------------------------------------------------------------------------

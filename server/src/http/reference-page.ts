@@ -134,7 +134,9 @@ function renderCurl({ method, path, operation }: Item, server: string): string {
   const given = operation.parameters.flatMap(({ name, in: place, schema }) =>
     Array.isArray(schema.examples) ? [{ name, place, value: String(schema.examples[0]) }] : [],
   )
-  const inPath = new Map(given.filter(({ place }) => place === 'path').map(({ name, value }) => [name, value]))
+  const inPath = new Map(
+    given.filter(({ place }) => place === 'path').map(({ name, value }) => [name, value]),
+  )
   const query = given.filter(({ place }) => place === 'query').map(({ name, value }) => `${name}=${value}`)
   const filled = path.replace(/\{(\w+)\}/g, (slot, name: string) => inPath.get(name) ?? slot)
   const url = `${server}${filled}${query.length > 0 ? `?${query.join('&')}` : ''}`

@@ -11,6 +11,7 @@ import { GatewayError } from '../../src/kernel/ports/gateway.ts'
 import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
 import { createUser } from '../factories.ts'
 import { donePictures } from '../fakes/provider.ts'
+import { readContract } from './contract.ts'
 import type { Stage } from './stage.ts'
 import { openStage, tinyClip, withPart } from './stage.ts'
 
@@ -49,7 +50,8 @@ async function openOrder(): Promise<{
   return { token, accountId, orderId: String(data?.orderId), outTradeNo, form }
 }
 
-const notifyUrl = (uuid = stage.channel.uuid): string => `/api/payment/notify/${uuid}`
+const extension = readContract<{ methods: string[]; path: string }>('waliassets', 'notify')
+const notifyUrl = (uuid = stage.channel.uuid): string => extension.path.replace(':channel', uuid)
 
 /** Notifies as a gateway does, by form; the answer is plain text. */
 async function notify(
@@ -185,6 +187,7 @@ test('a refund takes the tokens back first, once, and is for operators alone (W8
 })
 
 test('notifications come by GET and by POST; a forged one is refused, a repeat is taken (W9)', async () => {
+  assert.deepEqual(extension.methods, ['GET', 'POST'])
   const { token, form } = await openOrder()
   assert.deepEqual(await notify({ ...form, sign: 'forged' }), [200, 'fail'])
   assert.deepEqual(await notify({ ...form, sign: 'undefined' }), [200, 'fail'])

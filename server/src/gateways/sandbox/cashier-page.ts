@@ -1,10 +1,5 @@
-import { type CashierLink, yuan } from './sandbox.ts'
-
-/**
- * What became of the order: `paid`, `cancelled` by the payer (it can still be paid), or `closed` (expired,
- * paid by another way, refunded: nothing is left to do here).
- */
-export type CashierOutcome = 'paid' | 'cancelled' | 'closed'
+import type { CashierOutcome } from '../../kernel/ports/gateway.ts'
+import { type CashierLink, yuan } from './link.ts'
 
 export type CashierPage = CashierLink & {
   /** Without one the page asks; with one it tells. */

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { anOrder, refusal, testGateway } from '../../../test/gateways/gateway-suite.ts'
-import type { GatewayAccount, GatewayOrder } from '../../kernel/ports/gateway.ts'
-import { type CashierOutcome, renderCashier } from './cashier-page.ts'
-import { createSandbox, readCashierLink, signSandboxNotification } from './sandbox.ts'
+import type { CashierOutcome, GatewayAccount, GatewayOrder } from '../../kernel/ports/gateway.ts'
+import { renderCashier } from './cashier-page.ts'
+import { readCashierLink } from './link.ts'
+import { createSandbox, signSandboxNotification } from './sandbox.ts'
 
 const account: GatewayAccount = {
   url: 'http://localhost:3334',

@@ -70,6 +70,7 @@ export type Gateway = {
 /** A link that `create` made, as it arrives again: the decoded number in its path, and its raw query. */
 export type CashierVisit = { tradeNumber: string; query: string }
 
+/** `paid`, `cancelled` by the payer (it can still be paid), or `closed` (nothing is left to do here). */
 export type CashierOutcome = 'paid' | 'cancelled' | 'closed'
 
 export type Cashier = {
