@@ -46,6 +46,8 @@ returns setof bigint language sql as $$
   kept as (
     update task t set due_at = now() + p_lease from held
     where t.id = held.id and t.generation = held.generation and t.state = 'running'
+      -- One that was given back until its next check is due then, not at the end of a lease.
+      and t.worker is not null
     returning t.id)
   select id from held where id not in (select id from kept)
 $$;
