@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const given = process.argv.slice(2)
-const hasFile = given.some((argument) => !argument.startsWith('-'))
+const options = given.filter((argument) => argument.startsWith('-'))
+const files = given.filter((argument) => !argument.startsWith('-'))
 const child = spawn(
   process.execPath,
   [
@@ -12,8 +13,11 @@ const child = spawn(
     '--test-global-setup=server/test/global-setup.ts',
     '--test-timeout=300000',
     '--test-concurrency=2',
-    ...given,
-    ...(hasFile ? [] : ['server/src/**/*.test.ts', 'server/test/**/*.test.ts', 'scripts/**/*.test.ts']),
+    // Options after a file would be the file's own.
+    ...options,
+    ...(files.length > 0
+      ? files
+      : ['server/src/**/*.test.ts', 'server/test/**/*.test.ts', 'scripts/**/*.test.ts']),
   ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_ENV: 'test' } },
 )

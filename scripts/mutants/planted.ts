@@ -18,6 +18,8 @@ const ADVANCE_SQL = 'server/src/kernel/generation/advance.sql'
 const REGISTER_SQL = 'server/src/kernel/accounts/register.sql'
 const LEDGER_MIGRATION = 'server/migrations/0002-wallet.sql'
 const ADVANCE = 'server/src/kernel/generation/advance.ts'
+const OUTCOME = 'server/src/kernel/generation/outcome.ts'
+const KEYS_SQL = 'server/src/kernel/idempotency.sql'
 const SWEEP = 'server/src/kernel/generation/sweep.ts'
 const EMAIL_CODES = 'server/src/kernel/accounts/email-codes.ts'
 const VERIFY = 'server/src/kernel/wallet/verify.ts'
@@ -160,7 +162,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'failure-is-charged',
     costs: 'A task that failed costs as much as one that succeeded.',
-    changes: [change(ADVANCE, `'failed', 0n, failure`, `'failed', task.cost, failure`)],
+    changes: [change(OUTCOME, `'failed', 0n, failure`, `'failed', task.cost, failure`)],
     caughtBy: advance('a provider that says rejected ends the task and gives everything back, once asked'),
   },
   {
@@ -262,7 +264,7 @@ export const PLANTED: readonly Planted[] = [
         'order by turn limit p_take - coalesce(cardinality(v_due), 0))',
       ),
     ],
-    caughtBy: contention('workers of several processes never hold the same task'),
+    caughtBy: ledger('a claim takes nothing that another is just taking, be it waiting or lapsed'),
   },
   {
     name: 'claim-of-lapsed-without-lock',
@@ -274,7 +276,7 @@ export const PLANTED: readonly Planted[] = [
         'order by due_at limit p_take)',
       ),
     ],
-    caughtBy: ledger('tasks whose lease has lapsed go to one worker each'),
+    caughtBy: ledger('a claim takes nothing that another is just taking, be it waiting or lapsed'),
   },
   {
     name: 'end-without-raising-generation',
@@ -293,7 +295,7 @@ export const PLANTED: readonly Planted[] = [
     name: 'end-in-any-state',
     costs: 'A picture that was delivered is canceled and given back.',
     changes: [change(ADVANCE_SQL, '\n      and state = any (p_states)', '')],
-    caughtBy: contention('cancel against finish, 100 times: one outcome each, paid or given back'),
+    caughtBy: ledger('what has ended cannot be canceled, and nobody ends the task of another'),
   },
   {
     name: 'end-of-a-foreign-task',
@@ -306,7 +308,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'takeover-sends-again',
     costs: 'A worker dies after the call of a paid vendor, the next one calls it again: paid twice.',
-    changes: [change(ADVANCE, 'if (provider.repeatable || attempt.channel_id === null) {', 'if (attempt) {')],
+    changes: [change(OUTCOME, 'if (provider.repeatable || attempt.channel_id === null) {', 'if (attempt) {')],
     caughtBy: advance(
       'a worker lost after the call of a paid vendor leaves the task unknown, not sent twice',
     ),
@@ -324,7 +326,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A connection that broke after the request was sent makes the house buy the same picture again.',
     changes: [
       change(
-        ADVANCE,
+        OUTCOME,
         `error.kind : provider.repeatable ? 'unavailable' : 'ambiguous'`,
         `error.kind : 'unavailable'`,
       ),
@@ -336,7 +338,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A user pays for a picture that the house does not have.',
     changes: [
       change(
-        ADVANCE,
+        OUTCOME,
         'files = await storeOutputs(context, task, step.outputs)',
         'files = []; void storeOutputs(context, task, step.outputs)',
       ),
@@ -346,7 +348,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'empty-success-is-paid',
     costs: 'A vendor that answers with nothing is paid for it by the user.',
-    changes: [change(ADVANCE, 'if (step.outputs.length === 0)', 'if (step.outputs.length < 0)')],
+    changes: [change(OUTCOME, 'if (step.outputs.length === 0)', 'if (step.outputs.length < 0)')],
     caughtBy: advance('an empty success is not a success'),
   },
 
@@ -356,7 +358,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'Another order under a used key is answered with the old picture.',
     changes: [
       change(
-        SUBMIT_SQL,
+        KEYS_SQL,
         `case when v_known.body_hash = p_body_hash then 'repeated' else 'key_conflict' end`,
         `'repeated'`,
       ),
@@ -368,11 +370,11 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A client that repeats a request after a timeout pays for each repeat.',
     changes: [
       change(
-        SUBMIT_SQL,
-        `    if not found then
-      select * into v_known`,
-        `    if false then
-      select * into v_known`,
+        KEYS_SQL,
+        `  if not found then
+    select * into v_known`,
+        `  if false then
+    select * into v_known`,
       ),
     ],
     caughtBy: contention(
@@ -380,13 +382,51 @@ export const PLANTED: readonly Planted[] = [
     ),
   },
   {
+    name: 'own-price-overlooked',
+    costs: 'A model that has just got a price of its own goes on selling at the price of its kind.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `
+    and (p_subject = 'model:' || p_model or not exists (select from price where subject = 'model:' || p_model))`,
+        '',
+      ),
+    ],
+    caughtBy: ledger(
+      'a price of its own, or a closed model, is heeded though another process has not heard of it',
+    ),
+  },
+  {
+    name: 'disabled-account-retries',
+    costs: 'A stolen account that was shut goes on spending on what failed.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `where id = p_account and state = 'active') then
+    outcome := 'account_ended';
+    return;`,
+        `where id = p_account) then
+    outcome := 'account_ended';
+    return;`,
+      ),
+    ],
+    caughtBy: ledger('an account that was disabled retries nothing'),
+  },
+  {
+    name: 'one-wallet-stops-the-sweeper',
+    costs: 'One task that cannot be ended keeps the holds of everybody else.',
+    changes: [
+      change(SWEEP, 'if (ids.length < 2 || isConnectionLoss(error)) throw error', 'if (error) throw error'),
+    ],
+    caughtBy: ledger('one task that cannot be ended does not keep the others from it'),
+  },
+  {
     name: 'refusal-stored',
     costs: 'A user who tops up and repeats the request never gets an answer to it.',
     changes: [
       change(
         SUBMIT_SQL,
-        `    delete from idempotency i
-    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+        `    perform drop_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key);
 `,
         '',
       ),
@@ -399,7 +439,7 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'elsif not price_is_current_v1(p_price_subject, p_price_version) then',
+        'elsif not quote_is_current_v1(p_model, p_price_subject, p_price_version) then',
         'elsif false then',
       ),
     ],
@@ -411,8 +451,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'begin\n  if not price_is_current_v1(',
-        'begin\n  if false and not price_is_current_v1(',
+        'if not quote_is_current_v1(v_model,',
+        'if false and not quote_is_current_v1(v_model,',
       ),
     ],
     caughtBy: ledger('a retry takes a new hold at the price of today'),
@@ -432,7 +472,17 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'disabled-account-buys',
     costs: 'A stolen account that was shut goes on spending.',
-    changes: [change(SUBMIT_SQL, `where id = p_account and state = 'active'`, 'where id = p_account')],
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `where id = p_account and state = 'active') then
+    outcome := 'account_ended';
+  elsif`,
+        `where id = p_account) then
+    outcome := 'account_ended';
+  elsif`,
+      ),
+    ],
     caughtBy: ledger('an account that was disabled buys nothing'),
   },
   {
@@ -563,10 +613,10 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         LEDGER_SQL,
-        `p_debit, p_credit, p_amount,
-    p_before, p_after, p_held,`,
-        `p_debit, p_credit,
-    p_before, p_after, p_held,`,
+        `p_credit, p_amount, p_before, p_after,
+    p_held,`,
+        `p_credit, p_before, p_after,
+    p_held,`,
       ),
     ],
     caughtBy: ledger('the hash covers every field of an entry'),
@@ -577,9 +627,9 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         LEDGER_SQL,
-        `p_debit, p_credit, p_amount,
-    p_before, p_after, p_held,`,
-        'p_debit, p_credit,',
+        `p_credit, p_amount, p_before, p_after,
+    p_held,`,
+        'p_credit,',
       ),
     ],
     caughtBy: ledger('verify finds every way to tamper with an entry'),
@@ -587,7 +637,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'hash-without-operator',
     costs: 'Who gave the credits away can be changed without a trace.',
-    changes: [change(LEDGER_SQL, `coalesce(p_operator::text, '-')`, `'-'`)],
+    changes: [change(LEDGER_SQL, 'p_task, p_operator, p_ip', 'p_task, p_ip')],
     caughtBy: ledger('verify finds every way to tamper with an entry'),
   },
   {

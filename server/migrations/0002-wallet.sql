@@ -7,7 +7,7 @@
 create table wallet (
   account_id bigint primary key references account (id),
   -- Net of holds; may go down to -credit_limit.
-  available bigint not null default 0 check (available <= 1000000000000000),
+  available bigint not null default 0,
   held bigint not null default 0 constraint held_is_never_negative check (held >= 0),
   -- Everything that came in less what was taken back; always available + held + spent.
   granted bigint not null default 0,
@@ -17,6 +17,8 @@ create table wallet (
   entries bigint not null default 0,
   chain bytea not null default '\x00',
   constraint available_stays_within_the_credit_limit check (available + credit_limit >= 0),
+  -- Holds count, so that giving one back never meets the ceiling.
+  constraint a_wallet_has_a_ceiling check (available + held <= 1000000000000000),
   constraint granted_is_available_held_and_spent check (granted = available + held + spent)
 ) with (fillfactor = 70);
 
@@ -81,6 +83,10 @@ end $$;
 create trigger entries_are_append_only before update or delete on entry
   for each row execute function refuse_change_of_history();
 create trigger entries_are_never_truncated before truncate on entry
+  for each statement execute function refuse_change_of_history();
+create trigger holds_are_never_truncated before truncate on hold
+  for each statement execute function refuse_change_of_history();
+create trigger wallets_are_never_truncated before truncate on wallet
   for each statement execute function refuse_change_of_history();
 create trigger holds_are_never_deleted before delete on hold
   for each row execute function refuse_change_of_history();

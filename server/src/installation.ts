@@ -76,6 +76,7 @@ export const SQL_SOURCES = {
   functionFiles: [
     'kernel/wallet/ledger.sql',
     'kernel/accounts/register.sql',
+    'kernel/idempotency.sql',
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
     'kernel/payments/orders.sql',

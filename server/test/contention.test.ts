@@ -32,8 +32,9 @@ before(async () => {
   site.startWorker({ concurrency: 32 })
 })
 after(async () => {
-  assert.deepEqual(await verifyLedger(site.context), [], 'the books are true after every race')
+  const findings = await verifyLedger(site.context)
   await site.close()
+  assert.deepEqual(findings, [], 'the books are true after every race')
 })
 
 type Answer = { status: number; code: number; data: Record<string, unknown> | null }

@@ -391,6 +391,27 @@ test('tasks whose lease has lapsed go to one worker each', async () => {
   assert.equal(ids.length, 60)
 })
 
+test('a claim takes nothing that another is just taking, be it waiting or lapsed', async () => {
+  for (let index = 0; index < 4; index += 1) await submit(`同时 ${index}`)
+  const claim = sql(`select id from claim_tasks_v1($1, 2, interval '1 minute')`)
+  const atOnce = async (): Promise<bigint[]> => {
+    let theirs: Promise<{ id: bigint }[]> = Promise.resolve([])
+    const ours = await site.context.db.transaction(async (within) => {
+      const taken = await within.rows<{ id: bigint }>(claim, ['ours'])
+      // Asks while what is ours is not committed: it may wait for us, and must not take the same.
+      theirs = site.context.db.rows<{ id: bigint }>(claim, ['theirs'])
+      await Promise.race([theirs, new Promise((resolve) => setTimeout(resolve, 300))])
+      return taken
+    })
+    return [...ours, ...(await theirs)].map(({ id }) => id)
+  }
+  const waiting = await atOnce()
+  assert.deepEqual([waiting.length, new Set(waiting).size], [4, 4], 'waiting tasks')
+  await rows(`update task set due_at = now() - interval '1 second' where state = 'running'`)
+  const lapsed = await atOnce()
+  assert.deepEqual([lapsed.length, new Set(lapsed).size], [4, 4], 'tasks whose lease has lapsed')
+})
+
 test('an error that nobody foresaw, from a paid vendor, is not an invitation to send again', async () => {
   provider.next.push(async () => {
     throw new TypeError('fetch failed')
@@ -564,7 +585,8 @@ test('history refuses UPDATE, DELETE and TRUNCATE', async () => {
     [`update entry set reason = 'forged'`, 'UPDATE on entry'],
     ['delete from entry', 'DELETE on entry'],
     ['truncate entry cascade', 'TRUNCATE on entry'],
-    ['truncate wallet cascade', 'TRUNCATE on entry'],
+    ['truncate wallet cascade', 'TRUNCATE on wallet'],
+    ['truncate hold cascade', 'TRUNCATE on hold'],
     ['delete from hold', 'DELETE on hold'],
     ['delete from wallet', 'DELETE on wallet'],
   ] as const) {
@@ -710,6 +732,8 @@ test('the hash covers every field of an entry', async () => {
     7,
     'reason',
     3,
+    '127.0.0.1',
+    'browser',
     '2026-01-01T00:00:00Z',
   ]
   const other = [
@@ -727,6 +751,8 @@ test('the hash covers every field of an entry', async () => {
     8,
     'reasons',
     4,
+    null,
+    '-',
     '2026-01-01T00:00:00.000001Z',
   ]
   const names = [
@@ -744,10 +770,12 @@ test('the hash covers every field of an entry', async () => {
     'task',
     'reason',
     'operator',
+    'ip',
+    'device',
     'time',
   ]
   const types =
-    'bigint bigint text text text text bigint bigint bigint bigint text bigint text bigint timestamptz'
+    'bigint bigint text text text text bigint bigint bigint bigint text bigint text bigint text text timestamptz'
   const call = `entry_content_v1(${types
     .split(' ')
     .map((type, index) => `$${index + 1}::${type}`)
@@ -798,7 +826,7 @@ test('only the holder of the key can write a chain that verifies', async () => {
   const { from } = await history()
   const last = `where account_id = $1 and sequence = ${from + 2n}`
   const content = `entry_content_v1(e.account_id, e.sequence, e.kind, e.topic, e.debit, e.credit, e.amount,
-    e.available_before, e.available_after, e.held_after, e.effect, e.task_id, e.reason, e.operator_id, e.created_at)`
+    e.available_before, e.available_after, e.held_after, e.effect, e.task_id, e.reason, e.operator_id, e.ip, e.device, e.created_at)`
   const previous = `(select hash from entry where account_id = $1 and sequence = ${from + 1n})`
   const guess = Buffer.alloc(128, 7).toString('hex')
   assert.deepEqual(
@@ -821,4 +849,54 @@ test('a failure of the provider gives back what was held, to the last credit', a
   assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
   const holds = await rows('select state, captured from hold where task_id = $1', [task.id])
   assert.deepEqual(holds, [{ state: 'released', captured: 0n }])
+})
+
+test('a price of its own, or a closed model, is heeded though another process has not heard of it', async () => {
+  const other = await site.another()
+  const [model] = other.catalog.models().filter(({ kind }) => kind === 'image')
+  assert.ok(model)
+  // Written past the use-case, so that no event tells anybody: the cached catalogue is stale.
+  await rows(`insert into price (subject, version, credits, source) values ($1, 1, $2, 'operator')`, [
+    `model:${model.id}`,
+    units(50),
+  ])
+  await submitTask(other, actor, pictureOf('自己的价格'))
+  assert.deepEqual(await wallet(), { available: units(50), held: units(50), spent: 0n })
+  await rows(`update model set state = 'closed' where id = $1`, [model.id])
+  try {
+    await assert.rejects(submitTask(other, actor, pictureOf('已关闭')), { code: 'model_not_found' })
+  } finally {
+    await rows(`update model set state = 'open' where id = $1`, [model.id])
+    await rows('delete from price where subject = $1', [`model:${model.id}`])
+    await site.context.catalog.reload()
+  }
+})
+
+test('an account that was disabled retries nothing', async () => {
+  provider.next.push(async () => {
+    throw new ProviderError('rejected', 'no')
+  })
+  const task = await running('先失败再停用')
+  await advanceTask(site.context, task, never)
+  const { handle } = await readTaskById(site.context, actor, task.id)
+  await rows(`update account set state = 'disabled' where id = $1`, [actor.accountId])
+  await assert.rejects(retryTask(site.context, actor, handle, { ip: null, device: null }), {
+    code: 'account_disabled',
+  })
+  assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
+})
+
+test('one task that cannot be ended does not keep the others from it', async () => {
+  const bad = await submitTask(site.context, actor, pictureOf('结束不了'))
+  const other = { accountId: (await createUser(site.context, units(20))).accountId }
+  const good = await submitTask(site.context, other, pictureOf('可以结束'))
+  await rows(`update task set deadline = now() - interval '1 second' where id = any ($1)`, [
+    [bad.taskId, good.taskId],
+  ])
+  // As a defect would leave it: the hold was settled without its task.
+  await rows(`update hold set state = 'released' where task_id = $1`, [bad.taskId])
+  assert.equal((await sweepTasks(site.context)).ended, 1)
+  assert.equal((await readTaskById(site.context, other, good.taskId)).state, 'failed')
+  await rows(`update hold set state = 'open' where task_id = $1`, [bad.taskId])
+  assert.equal((await sweepTasks(site.context)).ended, 1)
 })

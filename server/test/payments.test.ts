@@ -43,9 +43,10 @@ before(async () => {
   await addEpay()
 })
 after(async () => {
-  assert.deepEqual(await verifyLedger(site.context), [], 'the books are true')
+  const findings = await verifyLedger(site.context)
   await site.close()
   await standIn.close()
+  assert.deepEqual(findings, [], 'the books are true')
 })
 
 function addEpay() {

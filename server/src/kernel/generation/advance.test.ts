@@ -29,8 +29,9 @@ before(async () => {
   site = await buildSite({ providers: [provider] })
 })
 after(async () => {
-  assert.deepEqual(await verifyLedger(site.context), [])
+  const findings = await verifyLedger(site.context)
   await site.close()
+  assert.deepEqual(findings, [])
 })
 beforeEach(async () => {
   // One test's leftovers are not another's: whatever is open is past its deadline now.

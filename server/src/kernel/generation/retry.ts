@@ -21,7 +21,7 @@ const retryTaskStatement = statement(
  * Starts the caller's failed task again, with a new hold at today's price.
  *
  * @throws task_not_found, task_not_retryable (it did not fail, or another retry was faster),
- *   insufficient_credits, model_not_found
+ *   insufficient_credits, model_not_found, account_disabled
  */
 export async function retryTask(
   context: Context,
@@ -51,6 +51,8 @@ export async function retryTask(
         context.events.publish('queue')
         context.events.publish('task', task.id)
         return readTask(context, actor, handle)
+      case 'account_ended':
+        throw refusal('account_disabled')
       case 'not_retryable':
         throw refusal('task_not_retryable', { id: handle })
       case 'insufficient':

@@ -16,10 +16,13 @@ begin
   return v_turn;
 end $$;
 
--- The price must still be the one that was quoted: a cached price never charges a stale amount.
-create or replace function price_is_current_v1(p_subject text, p_version int) returns boolean
+-- What was quoted must still be so: the model is open, no price of its own has come, the version is the latest.
+-- A cached catalogue never sells what is closed, nor at a stale price.
+create or replace function quote_is_current_v1(p_model bigint, p_subject text, p_version int) returns boolean
 language sql stable as $$
-  select p_version = (select max(version) from price where subject = p_subject)
+  select exists (select from model where id = p_model and state = 'open')
+    and (p_subject = 'model:' || p_model or not exists (select from price where subject = 'model:' || p_model))
+    and p_version = (select max(version) from price where subject = p_subject)
 $$;
 
 -- outcome: 'submitted', 'repeated' (the key's own task), 'key_conflict', 'insufficient', 'price_changed',
@@ -34,25 +37,16 @@ language plpgsql as $$
 declare
   v_task bigint;
   v_hold bigint;
-  v_known idempotency;
 begin
-  if p_idempotency_key is not null then
-    -- Waits here for a concurrent request with the same key, and then sees what it did.
-    insert into idempotency (account_id, scope, key, body_hash)
-    values (p_account, p_idempotency_scope, p_idempotency_key, p_body_hash)
-    on conflict do nothing;
-    if not found then
-      select * into v_known from idempotency i
-      where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
-      outcome := case when v_known.body_hash = p_body_hash then 'repeated' else 'key_conflict' end;
-      task_id := v_known.task_id;
-      return;
-    end if;
+  select k.outcome, k.task_id into outcome, task_id
+  from take_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key, p_body_hash) k;
+  if outcome is not null then
+    return;
   end if;
 
   if not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
-  elsif not price_is_current_v1(p_price_subject, p_price_version) then
+  elsif not quote_is_current_v1(p_model, p_price_subject, p_price_version) then
     outcome := 'price_changed';
   else
     v_task := nextval('task_id_seq');
@@ -65,8 +59,7 @@ begin
   end if;
   if outcome is not null then
     -- A refusal is never stored: the same key may try again when the reason is gone.
-    delete from idempotency i
-    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+    perform drop_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key);
     return;
   end if;
 
@@ -86,7 +79,7 @@ begin
 end $$;
 
 -- Starts a failed task again with a new hold. outcome: 'retried', 'not_retryable' (not failed, or lost to a
--- concurrent retry), 'insufficient', 'price_changed'.
+-- concurrent retry), 'insufficient', 'price_changed', 'account_ended'.
 create or replace function retry_task_v1(
   p_key bytea, p_account bigint, p_task bigint, p_price_subject text, p_price_version int, p_cost bigint,
   p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
@@ -95,15 +88,21 @@ language plpgsql as $$
 declare
   v_hold bigint := nextval('hold_id_seq');
   v_kind text;
+  v_model bigint;
 begin
-  if not price_is_current_v1(p_price_subject, p_price_version) then
-    outcome := 'price_changed';
+  if not exists (select from account where id = p_account and state = 'active') then
+    outcome := 'account_ended';
     return;
   end if;
-  -- The row lock decides between two retries; the guarded update below is made by one of them.
-  select kind into v_kind from task where id = p_task and account_id = p_account and state = 'failed' for update;
+  -- The row lock decides between two retries; the update below is made by one of them.
+  select kind, model_id into v_kind, v_model from task
+  where id = p_task and account_id = p_account and state = 'failed' for update;
   if not found then
     outcome := 'not_retryable';
+    return;
+  end if;
+  if not quote_is_current_v1(v_model, p_price_subject, p_price_version) then
+    outcome := 'price_changed';
     return;
   end if;
   if p_cost > 0 and post_entry_v1(p_key, p_account, 'hold', v_kind, 'available', 'held', p_cost,

@@ -1,4 +1,5 @@
 import { statement } from '../../db/database.ts'
+import { isConnectionLoss } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
 import { endTasks } from './cancel.ts'
 
@@ -24,14 +25,26 @@ const resolveHold = statement('resolve hold', 'select resolve_hold_v1($1, $2, 0)
  */
 export async function sweepTasks(context: Context): Promise<{ ended: number; forgotten: number }> {
   const overdue = await context.db.rows<{ id: bigint }>(overdueTasks, [])
-  const ended = await context.db.rows<{ id: bigint }>(endTasks, [
-    context.keys.chain,
-    overdue.map((row) => row.id),
-    null,
-    ['queued', 'running', 'unknown'],
-    'failed',
-    'deadline',
-  ])
+  const end = (ids: readonly bigint[]): Promise<{ id: bigint }[]> =>
+    context.db.rows<{ id: bigint }>(endTasks, [
+      context.keys.chain,
+      ids,
+      null,
+      ['queued', 'running', 'unknown'],
+      'failed',
+      'deadline',
+    ])
+  const ids = overdue.map((row) => row.id)
+  // One that cannot be ended must not keep the others from it.
+  const ended = await end(ids).catch(async (error) => {
+    if (ids.length < 2 || isConnectionLoss(error)) throw error
+    const each = await Promise.allSettled(ids.map((id) => end([id])))
+    for (const result of each) {
+      if (result.status === 'rejected')
+        context.log.error({ error: result.reason }, 'an overdue task could not be ended')
+    }
+    return each.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  })
   for (const { id } of ended) context.events.publish('task', id)
   const holds = await context.db.rows<{ id: bigint }>(forgottenHolds, [])
   for (const { id } of holds) {

@@ -7,25 +7,15 @@ create or replace function create_order_v1(
   p_idempotency_scope text, p_idempotency_key text, p_body_hash bytea,
   out outcome text, out order_id bigint)
 language plpgsql as $$
-declare
-  v_known idempotency;
 begin
-  if p_idempotency_key is not null then
-    insert into idempotency (account_id, scope, key, body_hash)
-    values (p_account, p_idempotency_scope, p_idempotency_key, p_body_hash)
-    on conflict do nothing;
-    if not found then
-      select * into v_known from idempotency i
-      where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
-      outcome := case when v_known.body_hash = p_body_hash then 'repeated' else 'key_conflict' end;
-      order_id := v_known.order_id;
-      return;
-    end if;
+  select k.outcome, k.order_id into outcome, order_id
+  from take_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key, p_body_hash) k;
+  if outcome is not null then
+    return;
   end if;
   if not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
-    delete from idempotency i
-    where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
+    perform drop_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key);
     return;
   end if;
   insert into payment_order (handle, trade_number, account_id, channel_id, method, name, credits, amount_fen,

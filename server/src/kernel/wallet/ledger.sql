@@ -12,11 +12,11 @@ $$;
 create or replace function entry_content_v1(
   p_account bigint, p_sequence bigint, p_kind text, p_topic text, p_debit text, p_credit text, p_amount bigint,
   p_before bigint, p_after bigint, p_held bigint, p_effect text, p_task bigint, p_reason text, p_operator bigint,
-  p_at timestamptz) returns text
+  p_ip text, p_device text, p_at timestamptz) returns text
 language sql immutable parallel safe as $$
-  select concat_ws('|', p_account, p_sequence, p_kind, coalesce(p_topic, '-'), p_debit, p_credit, p_amount,
-    p_before, p_after, p_held, coalesce(p_effect, '-'), coalesce(p_task::text, '-'),
-    coalesce(p_operator::text, '-'), (extract(epoch from p_at) * 1000000)::bigint, coalesce(p_reason, '-'))
+  -- A JSON array keeps null apart from any text, and no text can pass for a neighbour.
+  select jsonb_build_array(p_account, p_sequence, p_kind, p_topic, p_debit, p_credit, p_amount, p_before, p_after,
+    p_held, p_effect, p_task, p_operator, p_ip, p_device, (extract(epoch from p_at) * 1000000)::bigint, p_reason)::text
 $$;
 
 -- Moves p_amount from ledger account p_debit to p_credit in one wallet. One guarded statement decides: it
@@ -45,7 +45,7 @@ begin
     entries = w.entries + 1,
     chain = entry_hash_v1(p_key, w.chain, entry_content_v1(p_account, w.entries + 1, p_kind, p_topic, p_debit,
       p_credit, p_amount, w.available, w.available + v_available, w.held + v_held, p_effect, p_task, p_reason,
-      p_operator, v_at))
+      p_operator, p_ip, p_device, v_at))
   where w.account_id = p_account
     and (v_available >= 0 or w.available + w.credit_limit + v_available >= 0)
   returning w.entries, w.available, w.held, w.chain into v_sequence, v_after, v_held_after, v_hash;

@@ -28,7 +28,8 @@ const brokenEntries = statement(
      or available_after <> available_before + (credit = 'available')::int * amount - (debit = 'available')::int * amount
      or held_after <> previous_held + (credit = 'held')::int * amount - (debit = 'held')::int * amount
      or hash <> entry_hash_v1($1, previous_hash, entry_content_v1(account_id, sequence, kind, topic, debit, credit,
-       amount, available_before, available_after, held_after, effect, task_id, reason, operator_id, created_at))
+       amount, available_before, available_after, held_after, effect, task_id, reason, operator_id, ip, device,
+       created_at))
    limit 20`,
 )
 
