@@ -35,7 +35,7 @@ const { values: flags } = parseArgs({
 
 const CLIENTS = flags.clients.split(',').map(Number)
 const ROUNDS = Number(flags.rounds ?? (flags.quick ? 2 : 3))
-const ROUND_MS = flags.quick ? 250 : 1_200
+const ROUND_MS = flags.quick ? 250 : 1_100
 const WARM_UP_MS = flags.quick ? 60 : 200
 const USERS = flags.quick ? 320 : 960
 const WORKERS = 32

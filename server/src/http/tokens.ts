@@ -1,4 +1,5 @@
 import { createSigner, createVerifier, TOKEN_ERROR_CODES, TokenError } from 'fast-jwt'
+import { LRUCache } from 'lru-cache'
 import type { Session } from '../kernel/accounts/register.ts'
 import { refusal } from '../kernel/errors.ts'
 
@@ -24,6 +25,12 @@ export function createTokens(key: Buffer, site: string, now: () => Date): Tokens
     cache: false,
     ignoreExpiration: true,
   })
+  // A signature that was good stays good; whether the session lives is asked elsewhere, each time.
+  const verified = new LRUCache<string, { sessionId: string; expiresMs: number }>({ max: 20_000 })
+  const live = ({ sessionId, expiresMs }: { sessionId: string; expiresMs: number }): string => {
+    if (expiresMs <= now().getTime()) throw refusal('credentials_expired')
+    return sessionId
+  }
   return {
     sign: (session, uuid) =>
       sign({
@@ -33,6 +40,8 @@ export function createTokens(key: Buffer, site: string, now: () => Date): Tokens
         exp: Math.floor(session.expiresAt.getTime() / 1000),
       }),
     verify: (token) => {
+      const known = verified.get(token)
+      if (known) return live(known)
       let payload: { sid?: unknown; exp?: unknown }
       try {
         payload = verify(token)
@@ -43,8 +52,9 @@ export function createTokens(key: Buffer, site: string, now: () => Date): Tokens
       if (typeof payload.exp !== 'number' || typeof payload.sid !== 'string' || !UUID.test(payload.sid)) {
         throw refusal('credentials_invalid')
       }
-      if (payload.exp * 1000 <= now().getTime()) throw refusal('credentials_expired')
-      return payload.sid
+      const claims = { sessionId: payload.sid, expiresMs: payload.exp * 1000 }
+      verified.set(token, claims)
+      return live(claims)
     },
   }
 }

@@ -15,6 +15,8 @@ export type TaskWorker = {
 const POLL_MS = 250
 const LEASE_MS = 10_000
 const EXTEND_EVERY_MS = 2_500
+/** While a worker has enough to do, finished places are gathered this long before they are filled again. */
+const GATHER_MS = 4
 
 type Held = { task: Claimed; abort: AbortController; settled: Promise<void> }
 
@@ -42,12 +44,21 @@ export function startTaskWorker(
       })
       .finally(() => {
         if (held.get(task.id)?.task === task) held.delete(task.id)
-        fill()
+        fillSoon()
       })
     held.set(task.id, { task, abort, settled })
   }
 
+  // One claim for the tasks that end together costs the database what one for each would.
+  let soon: NodeJS.Timeout | undefined
+  const fillSoon = (): void => {
+    if (held.size <= options.concurrency / 2) fill()
+    else soon ??= setTimeout(fill, GATHER_MS)
+  }
+
   const fill = (): void => {
+    clearTimeout(soon)
+    soon = undefined
     again = true
     if (claiming || stopping) return
     claiming = true
@@ -97,6 +108,7 @@ export function startTaskWorker(
       unsubscribe()
       unsubscribeTasks()
       clearInterval(poll)
+      clearTimeout(soon)
       const everything = Promise.all([...held.values()].map(({ settled }) => settled))
       await Promise.race([everything, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       clearInterval(heartbeat)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
+import sharp from 'sharp'
 import type { TestSite } from '../../../test/build-site.ts'
 import { buildSite } from '../../../test/build-site.ts'
 import { createUser, pictureOf } from '../../../test/factories.ts'
@@ -68,6 +69,12 @@ const wallet = async () => {
 }
 
 test('a finished task pays its hold and has its file and thumbnail', async () => {
+  const large = { create: { width: 640, height: 320, channels: 3, background: '#336699' } } as const
+  const bytes = await sharp(large).png().toBuffer()
+  provider.next.push(async () => ({
+    state: 'done',
+    outputs: [{ bytes, mediaType: 'image/png', width: 640, height: 320 }],
+  }))
   const id = await submit('完成')
   assert.deepEqual(await wallet(), { available: units(80), held: units(20), spent: 0n })
   await advanceTask(site.context, await claimOne(), never)
@@ -76,6 +83,22 @@ test('a finished task pays its hold and has its file and thumbnail', async () =>
   const [file] = task.files
   assert.ok(file && (await site.context.files.stat(file.storeKey)))
   assert.deepEqual(await wallet(), { available: units(80), held: 0n, spent: units(20) })
+  const rows = await site.context.db.rows<{ store_key: string }>(
+    statement(
+      'files of task',
+      `select role, store_key, media_type, width, height from file f join work w on w.id = f.work_id
+       where w.task_id = $1 order by f.id`,
+    ),
+    [id],
+  )
+  assert.deepEqual(
+    rows.map(({ store_key: _key, ...row }) => row),
+    [
+      { role: 'output', media_type: 'image/png', width: 640, height: 320 },
+      { role: 'thumbnail', media_type: 'image/webp', width: 320, height: 160 },
+    ],
+  )
+  for (const { store_key } of rows) assert.ok(await site.context.files.stat(store_key))
 })
 
 for (const kind of ['rejected', 'content'] as const) {

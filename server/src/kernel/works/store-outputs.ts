@@ -95,7 +95,9 @@ async function inspectPicture(bytes: Uint8Array): Promise<Inspected> {
   const { format, width, height } = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata()
   const extension = PICTURES[format]
   if (!extension) throw new Error(`an output of type ${format}`)
-  return { mediaType: `image/${format}`, extension, width, height, durationMs: null, still: bytes }
+  // A picture that is no larger than a thumbnail is its own.
+  const still = Math.max(width, height) > THUMBNAIL_SIDE ? bytes : null
+  return { mediaType: `image/${format}`, extension, width, height, durationMs: null, still }
 }
 
 /** ISO media files carry `ftyp` after the length of their first box. */
