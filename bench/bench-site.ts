@@ -48,9 +48,29 @@ export const benchDialect: Dialect = {
   },
 }
 
-const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: '#d97757' } })
-  .png()
-  .toBuffer()
+/**
+ * What the provider hands over. `tiny` is smaller than a thumbnail and gets none, so it shows the queue alone;
+ * `real` has the size that was asked for and is treated as every customer's picture is.
+ */
+export type PictureSize = 'tiny' | 'real'
+
+const SIDES: Readonly<Record<PictureSize, number>> = { tiny: 8, real: 512 }
+
+async function draw(
+  side: number,
+): Promise<{ bytes: Buffer; mediaType: string; width: number; height: number }> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 20 } as const
+  const canvas = { width: side, height: side, channels: 3, background: '#d97757', noise } as const
+  const bytes = await sharp({ create: canvas }).png().toBuffer()
+  return { bytes, mediaType: 'image/png', width: side, height: side }
+}
+
+const pictures = { tiny: draw(SIDES.tiny), real: draw(SIDES.real) }
+let handedOver: PictureSize = 'tiny'
+
+export function handOver(size: PictureSize): void {
+  handedOver = size
+}
 
 const instant: Provider = {
   name: 'sketch',
@@ -59,7 +79,7 @@ const instant: Provider = {
   concurrency: 1_000,
   start: async () => ({
     state: 'done',
-    outputs: [{ bytes: await picture, mediaType: 'image/png', width: 8, height: 8 }],
+    outputs: [await pictures[handedOver]],
   }),
 }
 

@@ -10,7 +10,7 @@ import type { FileStore } from '../server/src/kernel/ports/file-store.ts'
 import { verifyLedger } from '../server/src/kernel/wallet/verify.ts'
 import type { Site } from '../server/src/site.ts'
 import type { Place } from './bench-site.ts'
-import { openSite } from './bench-site.ts'
+import { handOver, openSite } from './bench-site.ts'
 import { answer, cpuMs } from './child.ts'
 import type { Sample } from './closed-loop.ts'
 import { closedLoop } from './closed-loop.ts'
@@ -26,7 +26,12 @@ export type Loop =
   | 'pg status'
   | 'kernel complete'
   | 'pg complete'
-export type Drain = 'worker, disk' | 'worker, no disk' | 'pg'
+export type Drain =
+  | 'worker, disk'
+  | 'worker, no disk'
+  | 'worker, disk, 512 px'
+  | 'worker, no disk, 512 px'
+  | 'pg'
 
 type ClaimedRow = { id: string; generation: number; cost: string }
 
@@ -243,7 +248,10 @@ const commands = {
     const before = await cpuMs()
     const startedAt = performance.now()
     if (what === 'pg') await drainStraight(callers)
-    else await drainByWorker(callers, what === 'worker, disk', ended)
+    else {
+      handOver(what.endsWith('512 px') ? 'real' : 'tiny')
+      await drainByWorker(callers, !what.startsWith('worker, no disk'), ended)
+    }
     return {
       count: tasks,
       seconds: (performance.now() - startedAt) / 1000,

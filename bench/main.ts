@@ -35,21 +35,29 @@ const { values: flags } = parseArgs({
 
 const CLIENTS = flags.clients.split(',').map(Number)
 const ROUNDS = Number(flags.rounds ?? (flags.quick ? 2 : 3))
-const ROUND_MS = flags.quick ? 250 : 1_100
-const WARM_UP_MS = flags.quick ? 60 : 200
+const ROUND_MS = flags.quick ? 150 : 1_100
+const WARM_UP_MS = flags.quick ? 40 : 200
 const USERS = flags.quick ? 320 : 960
 const WORKERS = 32
 const ONLY = new Set(flags.only.split(','))
 /** What one site's pool has in production on the embedded cluster when it is the only one in its process. */
 const CONNECTIONS = Number(flags.connections)
 /** Wakes V8 and PostgreSQL up before anything is measured. */
-const FIRST_WARM_UP_MS = flags.quick ? 400 : 2_000
+const FIRST_WARM_UP_MS = flags.quick ? 250 : 2_000
 
 type Peer = Pick<Cell, 'peer' | 'isLimit'> & {
   /** The processor time of the process whose work this is, and how to make it work. */
   cpuMs: (() => Promise<number>) | null
   round: (clients: number, ms: number) => Promise<Sample & { cpuMs?: number }>
 }
+
+const DRAINS = [
+  'worker, disk',
+  'worker, no disk',
+  'worker, disk, 512 px',
+  'worker, no disk, 512 px',
+  'pg',
+] as const
 
 const say = (line: string): void =>
   void process.stderr.write(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${line}\n`)
@@ -205,7 +213,7 @@ async function benchTasks(place: Place, sitePlace: Place): Promise<void> {
   const driver = startChild<DriverCommands>('driver-process.ts')
   await driver.call('open', { ...place, users: USERS, tasksEach: 0 })
   if (ONLY.has('drain')) {
-    const drains: Peer[] = (['worker, disk', 'worker, no disk', 'pg'] as const).map((what: Drain) => ({
+    const drains: Peer[] = DRAINS.map((what: Drain) => ({
       peer: what === 'pg' ? 'claim and finish, pg straight' : `task ${what}`,
       isLimit: what === 'pg',
       cpuMs: () => driver.call('cpuMs'),

@@ -20,6 +20,7 @@ import {
   type ShownRow,
 } from './load.ts'
 import { type Machine, SITE } from './machine.ts'
+import { boughtTokens, checkPayments, type Payments, readOrders } from './payment-checks.ts'
 
 /** One thing that must hold: what was looked at, in figures, and everything that is wrong. */
 export type Check = { name: string; figures: string; problems: string[] }
@@ -29,7 +30,14 @@ export const LEASE_MS = 10_000
 export const GRACE_MS = 5_000
 const CREDITS = 10_000
 
-type Scene = { machine: Machine; client: Client; journal: Journal; database: pg.Client }
+type Scene = {
+  machine: Machine
+  client: Client
+  journal: Journal
+  database: pg.Client
+  /** Null when nobody pays. */
+  payments: Payments | null
+}
 
 type TaskRow = {
   handle: string
@@ -53,6 +61,7 @@ export async function checkEverything(scene: Scene): Promise<Check[]> {
     await checkHolds(scene.database),
     await checkBalances(scene, tasks, statements),
     await checkNewcomers(scene),
+    ...(scene.payments ? await checkPayments({ ...scene, payments: scene.payments }) : []),
     await checkBooks(scene.machine),
   ]
 }
@@ -259,31 +268,40 @@ async function checkHolds(database: pg.Client): Promise<Check> {
   return { name: 'every hold is resolved once', figures, problems }
 }
 
-/** (4) What the API says adds up: granted less charged, every balance that was ever read, every row that was seen. */
+/** (4) What the API says adds up: granted and bought less charged, every balance that was ever read, every row that was seen. */
 async function checkBalances(
-  { client, journal, database }: Scene,
+  { client, journal, database, payments }: Scene,
   tasks: readonly TaskRow[],
   statements: ReadonlyMap<User, ShownRow[]>,
 ): Promise<Check> {
   const problems: string[] = []
-  let [granted, charged, read] = [0, 0, 0]
+  let [granted, bought, charged, read] = [0, 0, 0, 0]
+  const boughtBy = payments ? boughtTokens(await readOrders(database), payments) : new Map<string, number>()
   for (const user of journal.users) {
     const paid = tasks
       .filter(({ email }) => email === user.email)
       .reduce((sum, task) => sum + task.charged, 0)
+    const own = boughtBy.get(user.email) ?? 0
     granted += user.granted
+    bought += own
     charged += paid
     const answer = await insist(async () => {
       const one = await client.call('GET', '/token/balance', { token: user.token })
       return one.kind === 'reply' && one.success ? one : null
     })
     const balance = Number(answer.data?.balance)
-    if (balance !== user.granted - paid) {
-      problems.push(`${user.username} has ${balance}, but was given ${user.granted} and charged ${paid}`)
+    if (balance !== user.granted + own - paid) {
+      problems.push(
+        `${user.username} has ${balance}, but was given ${user.granted}, bought ${own} and was charged ${paid}`,
+      )
     }
     const rows = statements.get(user) ?? []
     const sum = rows.reduce((total, { amount }) => total + amount, 0)
     if (sum !== balance) problems.push(`the statement of ${user.username} adds up to ${sum}, not ${balance}`)
+    const payments = rows.filter(({ type }) => type === 'PAYMENT')
+    const shown = payments.reduce((total, { amount }) => total + amount, 0)
+    if (shown !== own)
+      problems.push(`the statement of ${user.username} has ${shown} for payments, not ${own}`)
     const ids = new Set(rows.map(({ id }) => id))
     const gone = [...(journal.rows.get(user)?.keys() ?? [])].filter((id) => !ids.has(id))
     if (gone.length > 0)
@@ -293,7 +311,7 @@ async function checkBalances(
     problems.push(...impossibleReadings(user, readings, rows))
   }
   problems.push(...adjustmentProblems(journal), ...(await walletProblems(database)))
-  const figures = `granted ${granted} = charged ${charged} + left ${granted - charged}; ${read} balances read on the way, ${journal.adjustments.length} adjustments`
+  const figures = `granted ${granted} + bought ${bought} = charged ${charged} + left ${granted + bought - charged}; ${read} balances read on the way, ${journal.adjustments.length} adjustments`
   return { name: 'balances add up', figures, problems }
 }
 

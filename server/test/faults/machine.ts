@@ -57,8 +57,16 @@ const READY_WITHIN_MS = 60_000
 const RESTART_AFTER_SELF_END_MS = 200
 const STOP_WITHIN_MS = 30_000
 
-/** Starts one api process and `workers` worker processes on a new data folder; resolves when all are ready. */
-export async function startMachine(options: { workers: number; random: Random }): Promise<Machine> {
+/**
+ * Starts one api process and `workers` worker processes on a new data folder; resolves when all are ready.
+ *
+ * @param options.environment what the processes are told beyond their folder and address.
+ */
+export async function startMachine(options: {
+  workers: number
+  random: Random
+  environment: Record<string, string>
+}): Promise<Machine> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'atelier-crash-')))
   const [dataDir, logsDir] = [join(root, 'data'), join(root, 'logs')]
   mkdirSync(logsDir)
@@ -71,6 +79,7 @@ export async function startMachine(options: { workers: number; random: Random })
     SITES: `${SITE}:${port}`,
     HOST: '127.0.0.1',
     PUBLIC_URL_WALIASSETS: url,
+    ...options.environment,
   }
   const killed = new Set<number>()
   const commands = new Set<ChildProcess>()
