@@ -109,8 +109,8 @@ function openBill({ bills }: Payers, form: Record<string, string>): Bill {
 async function changeMoods({ standIn, isOver }: World, random: Random): Promise<void> {
   while (!isOver()) {
     const roll = random.next()
-    standIn.misbehaves(roll < 0.1 ? 'cut' : roll < 0.6 ? 'slow' : null)
-    const lastsMs = roll < 0.1 ? 300 : random.integer(500, 2_000)
+    standIn.misbehaves(roll < 0.2 ? 'cut' : roll < 0.6 ? 'slow' : null)
+    const lastsMs = roll < 0.2 ? 500 : random.integer(500, 2_000)
     for (let waited = 0; waited < lastsMs && !isOver(); waited += 50) await sleep(50)
   }
   standIn.misbehaves(null)

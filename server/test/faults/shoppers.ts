@@ -84,7 +84,7 @@ async function shop(shopper: Shopper): Promise<void> {
       await sleep(random.integer(50, 600))
       await askAfterOrder(shopper, wish)
     }
-    const pauseMs = random.integer(300, 2_000)
+    const pauseMs = random.integer(100, 1_000)
     for (let waited = 0; waited < pauseMs && !isOver(); waited += 50) await sleep(50)
   }
 }
