@@ -7,11 +7,12 @@ import { done } from '../server/src/dialects/waliassets/envelope.ts'
 import type { Dialect, Route } from '../server/src/http/dialect.ts'
 import { submitTask } from '../server/src/kernel/generation/submit.ts'
 import { OutboundError } from '../server/src/kernel/ports/outbound.ts'
-import type { Provider } from '../server/src/kernel/ports/provider.ts'
+import type { Output, Provider } from '../server/src/kernel/ports/provider.ts'
 import { createLog } from '../server/src/log.ts'
+import { createSketch } from '../server/src/providers/sketch/sketch.ts'
 import type { Site } from '../server/src/site.ts'
 import { createSite } from '../server/src/site.ts'
-import { submissionOf } from './seed.ts'
+import { PROMPT, submissionOf } from './seed.ts'
 
 /** What each child needs to open the same site. */
 export type Place = { connection: Connection; dataDir: string; connections: number }
@@ -54,18 +55,45 @@ export const benchDialect: Dialect = {
  */
 export type PictureSize = 'tiny' | 'real'
 
-const SIDES: Readonly<Record<PictureSize, number>> = { tiny: 8, real: 512 }
-
-async function draw(
-  side: number,
-): Promise<{ bytes: Buffer; mediaType: string; width: number; height: number }> {
-  const noise = { type: 'gaussian', mean: 128, sigma: 20 } as const
-  const canvas = { width: side, height: side, channels: 3, background: '#d97757', noise } as const
-  const bytes = await sharp({ create: canvas }).png().toBuffer()
-  return { bytes, mediaType: 'image/png', width: side, height: side }
+async function drawTiny(): Promise<Output> {
+  const canvas = { width: 8, height: 8, channels: 3, background: '#d97757' } as const
+  return {
+    bytes: await sharp({ create: canvas }).png().toBuffer(),
+    mediaType: 'image/png',
+    width: 8,
+    height: 8,
+  }
 }
 
-const pictures = { tiny: draw(SIDES.tiny), real: draw(SIDES.real) }
+/** Drawn once by the built-in provider: noise or one flat colour would cost more or less than pictures do. */
+async function drawReal(): Promise<Output> {
+  const input = {
+    prompt: PROMPT,
+    width: 512,
+    height: 512,
+    count: 1,
+    seed: 7,
+    guidance: 2.5,
+    watermark: false,
+  }
+  const options = { signal: new AbortController().signal, progress: () => {} }
+  const step = await createSketch().start({ kind: 'image', model: 'sketch', ...input }, options)
+  const output = step.state === 'done' ? step.outputs[0] : undefined
+  if (!output) throw new Error('sketch draws at once')
+  return output
+}
+
+const pictures: { tiny: Promise<Output>; real: Promise<Output> | undefined } = {
+  tiny: drawTiny(),
+  real: undefined,
+}
+
+function pictureNow(): Promise<Output> {
+  if (handedOver === 'tiny') return pictures.tiny
+  pictures.real ??= drawReal()
+  return pictures.real
+}
+
 let handedOver: PictureSize = 'tiny'
 
 export function handOver(size: PictureSize): void {
@@ -79,7 +107,7 @@ const instant: Provider = {
   concurrency: 1_000,
   start: async () => ({
     state: 'done',
-    outputs: [await pictures[handedOver]],
+    outputs: [await pictureNow()],
   }),
 }
 

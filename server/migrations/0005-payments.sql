@@ -37,6 +37,7 @@ create table payment_order (
   return_url text not null,
   -- Who opens the order at the gateway has it until then; a repeat of the request waits.
   checkout_until timestamptz,
+  checkouts integer not null default 0,
   pay_url text,
   qr_code text,
   gateway_trade text,

@@ -300,6 +300,32 @@ test('one idempotency key is one order; the gateway hears of it once', async () 
   await assert.rejects(order(accountId, 'package_500', 'my-order'), { code: 'idempotency_key_reused' })
 })
 
+test('a key whose order the gateway refused may buy again; a refused repeat does not close what may be paid', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  standIn.misbehaves('refuses')
+  await assert.rejects(order(accountId, 'package_100', 'refused-once'), { code: 'gateway_failed' })
+  standIn.misbehaves(null)
+  assert.ok((await order(accountId, 'package_100', 'refused-once')).payUrl)
+
+  standIn.misbehaves('cut')
+  await assert.rejects(order(accountId, 'package_100', 'cut-then-refused'), { code: 'gateway_failed' })
+  const [cut] = await site.context.db.rows<{ id: bigint; trade_number: string }>(
+    statement(
+      'free checkout',
+      `update payment_order set checkout_until = null where account_id = $1 and state = 'created' returning id, trade_number`,
+    ),
+    [accountId],
+  )
+  assert.ok(cut)
+  standIn.pay(cut.trade_number)
+  standIn.misbehaves('refuses')
+  await assert.rejects(order(accountId, 'package_100', 'cut-then-refused'), { code: 'gateway_failed' })
+  standIn.misbehaves(null)
+  assert.equal((await readOrderById(site.context, cut.id)).state, 'created')
+  await standIn.notify(cut.trade_number)
+  assert.equal(await available(accountId), units(100))
+})
+
 test('a gateway that says no closes the order; one that hangs up in the middle leaves it to polling', async () => {
   const { accountId } = await createUser(site.context, units(0))
   const orders = () =>

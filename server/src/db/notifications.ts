@@ -9,6 +9,7 @@ export type Notifications = {
 }
 
 const CHANNEL = 'atelier'
+const NOTIFY = `select pg_notify('${CHANNEL}', $1)`
 const COALESCE_MS = 5
 /** A NOTIFY payload may have 8000 bytes; messages are short ASCII. */
 const PAYLOAD_LIMIT = 7_500
@@ -33,6 +34,8 @@ export async function openNotifications(
   let closed = false
   let outbox = new Set<string>()
   let timer: NodeJS.Timeout | undefined
+  /** One statement at a time: the connection takes no second one while the first is under way. */
+  let sending: Promise<unknown> = Promise.resolve()
 
   const connect = async (): Promise<void> => {
     const fresh = new pg.Client({
@@ -78,9 +81,11 @@ export async function openNotifications(
     let payload = ''
     const post = (): void => {
       // What cannot be sent now is lost, as any event may be: rows are the truth and are read again.
-      if (payload)
-        client
-          ?.query({ name: 'notify', text: `select pg_notify('${CHANNEL}', $1)`, values: [payload] })
+      const values = [payload]
+      const to = client
+      if (payload && to)
+        sending = sending
+          .then(() => to.query({ name: 'notify', text: NOTIFY, values }))
           .catch(options.onError)
       payload = ''
     }

@@ -173,6 +173,7 @@ export interface PaymentOrder {
   amount_fen: bigint;
   channel_id: bigint;
   checkout_until: Date | null;
+  checkouts: Generated<number>;
   created_at: Generated<Date>;
   credits: bigint;
   currency: Generated<string>;

@@ -33,6 +33,8 @@ export function startTaskWorker(
   const held = new Map<bigint, Held>()
   let stopping = false
   let claiming = false
+  /** The claim under way: what it brings is this worker's, also when it comes during a stop. */
+  let inFlight: Promise<void> = Promise.resolve()
   let again = false
 
   const run = (task: Claimed): void => {
@@ -62,7 +64,7 @@ export function startTaskWorker(
     again = true
     if (claiming || stopping) return
     claiming = true
-    void (async () => {
+    inFlight = (async () => {
       while (again && !stopping) {
         again = false
         const room = options.concurrency - held.size
@@ -109,6 +111,7 @@ export function startTaskWorker(
       unsubscribeTasks()
       clearInterval(poll)
       clearTimeout(soon)
+      await inFlight
       const everything = Promise.all([...held.values()].map(({ settled }) => settled))
       await Promise.race([everything, new Promise((resolve) => setTimeout(resolve, graceMs).unref())])
       clearInterval(heartbeat)

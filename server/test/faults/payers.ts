@@ -64,9 +64,16 @@ export function startPayers(machine: Machine, standIn: EpayStandIn, seed: number
       await Promise.all(under)
     },
   }
+  keepOneOrderPerNumber(standIn)
   const world: World = { machine, standIn, payers, isOver: () => stopping }
   const loops = [watchOrders(world, under, seed), changeMoods(world, createRandom(seed * 3_000))]
   return payers
+}
+
+/** As an epay does: the stand-in would begin an order again, unpaid, that is opened a second time under its number. */
+function keepOneOrderPerNumber({ orders }: EpayStandIn): void {
+  const keep = orders.set.bind(orders)
+  orders.set = (number, order) => keep(number, orders.get(number) ?? order)
 }
 
 async function watchOrders(world: World, under: Promise<void>[], seed: number): Promise<void> {
@@ -79,8 +86,6 @@ async function watchOrders(world: World, under: Promise<void>[], seed: number): 
       if (path !== '/mapi.php') continue
       const bill = openBill(payers, form)
       if (!standIn.orders.has(bill.tradeNumber)) payers.problems.push(`no order for ${JSON.stringify(form)}`)
-      // An epay keeps one order per number; the stand-in begins it again, so its payment is marked again.
-      else if (bill.isPaid) standIn.pay(bill.tradeNumber)
       else if (bill.openedAt.length === 1) {
         under.push(settleBill(world, bill, createRandom(seed * 4_000 + payers.bills.size)))
       }

@@ -37,7 +37,8 @@ export async function findPostmaster(cluster: string): Promise<Postmaster | unde
   const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')
   const lines = text.split('\n')
   const pid = Number(lines[0])
-  const socketFolder = lines[4]?.trim() ?? ''
+  // A line without its end may be half of one: PostgreSQL writes the file as it gets ready.
+  const socketFolder = lines.length > 5 ? (lines[4]?.trim() ?? '') : ''
   if (!Number.isInteger(pid) || pid <= 1 || socketFolder === '') return undefined
   return (await isServing(pid, cluster)) ? { pid, socketFolder } : undefined
 }

@@ -59,7 +59,7 @@ export async function serveOrJoin(
     const postmaster = await findPostmaster(paths.cluster)
     if (postmaster !== undefined) {
       const login = loginTo(server, postmaster.socketFolder)
-      const isGone = async () => !(await isServing(postmaster.pid, paths.cluster))
+      const isGone = () => isGoneOrElsewhere(postmaster, paths.cluster)
       if (await waitWhileAlive(server, login, isGone)) {
         server.log('postgres_joined', { pid: postmaster.pid })
         return { supervisor: undefined, postmaster }
@@ -85,7 +85,7 @@ export async function serve(server: Server, occasion: 'start' | 'restart'): Prom
   for (;;) {
     const live = await findPostmaster(paths.cluster)
     if (live !== undefined) {
-      const isGone = async () => !(await isServing(live.pid, paths.cluster))
+      const isGone = () => isGoneOrElsewhere(live, paths.cluster)
       if (await waitWhileAlive(server, loginTo(server, live.socketFolder), isGone)) {
         log('postgres_adopted', { pid: live.pid })
         return live
@@ -115,6 +115,13 @@ export async function serve(server: Server, occasion: 'start' | 'restart'): Prom
       await sleep(100, undefined, { signal: server.abort })
     }
   }
+}
+
+/** Whether a server has ended, or turned out to listen elsewhere than was read at first. */
+async function isGoneOrElsewhere(postmaster: Postmaster, cluster: string): Promise<boolean> {
+  if (!(await isServing(postmaster.pid, cluster))) return true
+  const now = await findPostmaster(cluster)
+  return now !== undefined && now.socketFolder !== postmaster.socketFolder
 }
 
 /** Waits until a server that we did not start answers; false when it ended meanwhile. */

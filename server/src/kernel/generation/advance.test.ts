@@ -87,7 +87,7 @@ test('a finished task pays its hold and has its file and thumbnail', async () =>
     statement(
       'files of task',
       `select role, store_key, media_type, width, height from file f join work w on w.id = f.work_id
-       where w.task_id = $1 order by f.id`,
+       where w.task_id = $1 order by f.role`,
     ),
     [id],
   )

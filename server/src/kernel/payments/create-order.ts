@@ -19,9 +19,14 @@ const recordCheckout = statement(
   `update payment_order set state = case when state = 'created' then 'open' else state end, pay_url = $2, qr_code = $3,
      gateway_trade = coalesce(gateway_trade, $4), updated_at = now() where id = $1`,
 )
+// Only the first attempt's refusal says that the order is not there; and a refusal is never stored, so its key
+// may buy again.
 const closeOrder = statement(
   'close order',
-  `update payment_order set state = 'closed', next_poll_at = null, updated_at = now() where id = $1 and state = 'created'`,
+  `with closed as (
+     update payment_order set state = 'closed', next_poll_at = null, updated_at = now()
+     where id = $1 and state = 'created' and checkouts = 1 returning id)
+   delete from idempotency where account_id = $2 and order_id in (select id from closed)`,
 )
 
 const LIFETIME_SECONDS = 2 * 3_600
@@ -72,12 +77,14 @@ export async function createOrder(
   if (!row || row.order_id === null) throw new Error(`create_order_v1 answered ${row?.outcome}`)
   const order = await readOrderById(context, row.order_id)
   // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
+  // Refused at the gateway by the request that this one repeats.
+  if (order.state === 'closed') throw refusal('gateway_failed')
   return order.state === 'created' ? checkOutOnce(context, order, input) : order
 }
 
 const takeCheckout = statement(
   'take checkout',
-  `update payment_order set checkout_until = now() + interval '30 seconds'
+  `update payment_order set checkout_until = now() + interval '30 seconds', checkouts = checkouts + 1
    where id = $1 and state = 'created' and (checkout_until is null or checkout_until < now()) returning id`,
 )
 const WAIT_MS = 15_000
@@ -126,7 +133,7 @@ async function checkOut(
     )
     // Known not to exist there: closed. Otherwise it may exist and be paid, so polling goes on.
     if (error.kind === 'refused' || error.kind === 'unavailable')
-      await context.db.rows(closeOrder, [order.id])
+      await context.db.rows(closeOrder, [order.id, order.accountId])
     throw refusal('gateway_failed')
   }
 }
