@@ -236,7 +236,11 @@ export const PLANTED: readonly Planted[] = [
     name: 'lease-extended-by-anyone',
     costs: 'A worker that lost its lease is told to go on: two of them pay a vendor for one task.',
     changes: [
-      change(ADVANCE_SQL, `where t.id = held.id and t.generation = held.generation`, 'where t.id = held.id'),
+      change(
+        ADVANCE_SQL,
+        `join held on t.id = held.id and t.generation = held.generation`,
+        'join held on t.id = held.id',
+      ),
     ],
     caughtBy: advance('a worker whose lease lapsed writes nothing: the fence holds'),
   },

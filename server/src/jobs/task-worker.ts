@@ -92,9 +92,10 @@ export function startTaskWorker(
   }
 
   const unsubscribe = context.events.subscribe('queue', null, fill)
-  // A canceled task leaves the claim of its worker; the next extension notices, an event does so at once.
-  const unsubscribeTasks = context.events.subscribe('task', null, (id) => {
-    if (id !== null && held.has(id)) void extend().catch(() => {})
+  // The next extension would notice; an event does so at once. Only of tasks that somebody else ended: an
+  // extension for every task that this worker itself finishes would cost as much as the work.
+  const unsubscribeTasks = context.events.subscribe('ended', null, (id) => {
+    if (id !== null) held.get(id)?.abort.abort(new Error('the lease was lost'))
   })
   const poll = setInterval(fill, POLL_MS)
   const heartbeat = setInterval(

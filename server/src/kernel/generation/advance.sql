@@ -43,12 +43,15 @@ end $$;
 create or replace function extend_leases_v1(p_tasks bigint[], p_generations int[], p_lease interval)
 returns setof bigint language sql as $$
   with held as (select * from unnest(p_tasks, p_generations) as held (id, generation)),
-  kept as (
-    update task t set due_at = now() + p_lease from held
-    where t.id = held.id and t.generation = held.generation and t.state = 'running'
+  locked as (
+    -- In one order, so that two extensions never wait for each other.
+    select t.id from task t join held on t.id = held.id and t.generation = held.generation
+    where t.state = 'running'
       -- One that was given back until its next check is due then, not at the end of a lease.
       and t.worker is not null
-    returning t.id)
+    order by t.id for update of t),
+  kept as (
+    update task t set due_at = now() + p_lease from locked where t.id = locked.id returning t.id)
   select id from held where id not in (select id from kept)
 $$;
 

@@ -27,6 +27,7 @@ export async function cancelTask(
     null,
   ])
   if (ended.length === 0) throw refusal('task_not_cancelable', { id: handle })
+  context.events.publish('ended', task.id)
   context.events.publish('task', task.id)
   return readTask(context, actor, handle)
 }

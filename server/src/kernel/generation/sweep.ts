@@ -45,7 +45,10 @@ export async function sweepTasks(context: Context): Promise<{ ended: number; for
     }
     return each.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   })
-  for (const { id } of ended) context.events.publish('task', id)
+  for (const { id } of ended) {
+    context.events.publish('ended', id)
+    context.events.publish('task', id)
+  }
   const holds = await context.db.rows<{ id: bigint }>(forgottenHolds, [])
   for (const { id } of holds) {
     await context.db.rows(resolveHold, [context.keys.chain, id])

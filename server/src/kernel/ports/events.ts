@@ -2,10 +2,10 @@
  * What processes tell each other: topics with ids, never contents. An event may be lost; whoever waits for one
  * subscribes first and then reads the row.
  *
- * - `task <id>`: the task changed; - `work`: tasks became due; - `account <id>`: its access changed;
+ * - `task <id>`: the task changed; - `ended <id>`: it was taken out of its worker's hands; - `work`: tasks became due; - `account <id>`: its access changed;
  * - `catalog`: models, prices or settings changed.
  */
-export type Topic = 'task' | 'queue' | 'account' | 'catalog'
+export type Topic = 'task' | 'ended' | 'queue' | 'account' | 'catalog'
 
 export type Events = {
   /** Tells everybody, this process at once and the others within milliseconds. Call after the commit. */
