@@ -76,9 +76,9 @@ export async function createOrder(
   if (row?.outcome === 'account_ended') throw refusal('account_disabled')
   if (!row || row.order_id === null) throw new Error(`create_order_v1 answered ${row?.outcome}`)
   const order = await readOrderById(context, row.order_id)
-  // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
   // Refused at the gateway by the request that this one repeats.
   if (order.state === 'closed') throw refusal('gateway_failed')
+  // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
   return order.state === 'created' ? checkOutOnce(context, order, input) : order
 }
 
