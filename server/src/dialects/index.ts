@@ -1,7 +1,8 @@
 import type { Dialect } from '../http/dialect.ts'
+import { aigentools } from './aigentools/dialect.ts'
 import { waliassets } from './waliassets/dialect.ts'
 
 /** Every dialect this version speaks, by the name that SITES uses. */
 export const DIALECTS: ReadonlyMap<string, Dialect> = new Map(
-  [waliassets].map((dialect) => [dialect.name, dialect]),
+  [aigentools, waliassets].map((dialect) => [dialect.name, dialect]),
 )

@@ -230,7 +230,8 @@ function explain(
 ): { reply: Reply; code: string } {
   const { faults, refusals } = dialect
   if (error instanceof KernelError) {
-    const refuse = refusals[error.code as ErrorCode] as (details: ErrorDetails[ErrorCode]) => Reply
+    const own = route?.refusals[error.code as ErrorCode]
+    const refuse = (own ?? refusals[error.code as ErrorCode]) as (details: ErrorDetails[ErrorCode]) => Reply
     return { reply: withRetryAfter(refuse(error.details), error.details), code: error.code }
   }
   if (error.validation) {

@@ -11,7 +11,7 @@ export type Reply = { status: number; body: unknown; headers?: Record<string, st
 export type Policy = 'public' | 'user' | 'admin'
 
 /** One thing wrong with a body, named by its field ('' for the body itself). */
-export type Issue = { field: string; problem: InputProblem | 'unknown_field' }
+export type Issue = { field: string; problem: InputProblem }
 
 /** A reply for every kernel error. Leaving one out does not compile. */
 export type Refusals = { readonly [Code in ErrorCode]: (details: ErrorDetails[Code]) => Reply }
@@ -59,6 +59,8 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   target?: (body: Static<Body>) => string
   /** The reply to an invalid body where the document has a particular one. */
   invalid?: (issues: readonly Issue[]) => Reply
+  /** Replies to kernel errors where the document has particular ones for this operation. */
+  refusals?: Partial<Refusals>
   run: (context: Context, actor: ActorOf<Allow>, request: RouteRequest<Static<Body>>) => Promise<Result>
   reply: (result: Result, view: View) => Reply
 }
@@ -73,6 +75,7 @@ export type Route = {
   bodyLimit: number
   target: ((body: unknown) => string) | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
+  refusals: Partial<Refusals>
   handle: (
     context: Context,
     actor: Actor | null,
@@ -96,6 +99,7 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     bodyLimit: spec.bodyLimit ?? MEBIBYTE,
     target: spec.target ? (body) => spec.target?.(body as Static<Body>) ?? '' : null,
     invalid: spec.invalid ?? null,
+    refusals: spec.refusals ?? {},
     // The body has passed the route's schema and the actor its policy before this is called.
     handle: async (context, actor, request, view) =>
       spec.reply(

@@ -2,7 +2,7 @@ import type { FastifySchemaValidationError } from 'fastify'
 import type { InputProblem } from '../kernel/errors.ts'
 import type { Issue } from './dialect.ts'
 
-const PROBLEMS: Readonly<Record<string, InputProblem | 'unknown_field'>> = {
+const PROBLEMS: Readonly<Record<string, InputProblem>> = {
   required: 'missing',
   type: 'type',
   minLength: 'too_short',

@@ -6,6 +6,8 @@ export type ErrorDetails = {
   credentials_missing: Record<never, never>
   credentials_invalid: Record<never, never>
   credentials_expired: Record<never, never>
+  /** The session was ended: by its owner, or by what an operator did to the account. */
+  credentials_revoked: Record<never, never>
   account_missing: Record<never, never>
   account_disabled: Record<never, never>
   login_failed: Record<never, never>
@@ -20,6 +22,14 @@ export type ErrorDetails = {
   email_taken: Record<never, never>
   account_exists: { field: 'username' | 'email' }
   account_not_found: { account: string }
+  // Administering accounts
+  /** Somebody else changed it since it was read. */
+  account_conflict: { account: string }
+  /** Nobody may close, disable or demote themselves. */
+  account_is_own: Record<never, never>
+  account_is_last_administrator: Record<never, never>
+  /** A credit limit below what has been drawn on it. */
+  credit_limit_drawn: { drawn: Credits }
   // Asking for something
   input_invalid: { field: string; problem: InputProblem }
   insufficient_credits: { required: Credits; available: Credits }
@@ -30,16 +40,22 @@ export type ErrorDetails = {
   payment_unconfigured: Record<never, never>
   package_not_found: { id: string }
   payment_method_refused: { method: string }
+  channel_disabled: { id: string }
   order_not_found: { id: string }
   order_not_refundable: { id: string }
   channel_not_found: { id: string }
   gateway_failed: Record<never, never>
   // Tasks and works
   task_not_found: { id: string }
+  task_not_owned: { id: string }
+  task_not_awaiting_approval: { id: string }
+  task_not_editable: { id: string }
   task_not_cancelable: { id: string }
   task_not_retryable: { id: string }
   generation_failed: { id: string; reason: Failure }
   generation_running: { id: string }
+  /** A picture could not be described; nothing was charged. */
+  analysis_failed: { reason: Failure }
   work_not_found: { id: string }
   work_not_owned: { id: string }
   // The house itself
@@ -54,6 +70,7 @@ export type InputProblem =
   | 'too_small'
   | 'too_large'
   | 'format'
+  | 'unknown_field'
 
 /** Why a task ended without a result. The vendor's own words are for operators only. */
 export type Failure = 'content' | 'rejected' | 'unavailable' | 'deadline' | 'unknown'

@@ -14,24 +14,32 @@ export type Preset = {
   sessionMs: number
   /** Domains an address must have to register; empty for any. */
   emailDomains: readonly string[]
-  /** The mail that carries a code. */
-  codeMail: (
-    code: string,
-    minutes: number,
-    purpose: CodePurpose,
-  ) => { subject: string; text: string; html: string }
+  /** The mail that carries a code; null where nobody is sent one. */
+  codeMail:
+    | ((
+        code: string,
+        minutes: number,
+        purpose: CodePurpose,
+      ) => { subject: string; text: string; html: string })
+    | null
   /** Models that exist from the start, served by the built-in provider. */
   models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
-  /** Price of one output, by kind. */
-  prices: Readonly<Record<TaskKind, Credits>>
+  /** Price of one output, by kind, for models without a price of their own. */
+  prices: Readonly<Partial<Record<TaskKind, Credits>>>
   /** What can be bought, in the order it is shown. */
   packages: readonly Package[]
   /** How it can be paid for. */
   methods: readonly string[]
+  /** Quirks that a channel has from the start, by gateway. */
+  gatewayOptions: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The id that clients see for a new order. */
   orderHandle: (nowMs: number, random: string) => string
   /** The path, from the root, where a channel's notifications arrive. */
   notifyPath: (channelUuid: string) => string
+  /** Whether a task waits for an administrator's approval before it runs. */
+  needsApproval: boolean
+  /** How often a task is tried before it has failed. */
+  mostAttempts: number
   /** Time a task may take from submission to its end before it is given up and paid back. */
   taskMs: number
   /** Largest picture an edge asks for, in pixels a side. */

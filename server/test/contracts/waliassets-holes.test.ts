@@ -272,7 +272,8 @@ test('a picture sent for a clip reaches the vendor and no history (W12)', async 
   const { body, text } = await stage.post('/generate/animation', { model: 'animation_model', content }, token)
   assert.equal(body.code, 1, text)
   const job = stage.provider.started.at(-1)
-  assert.equal(job?.source?.mediaType, 'image/png')
+  assert.ok(job?.kind === 'video')
+  assert.equal(job.source?.mediaType, 'image/png')
   const history = await stage.get('/generate/history', token)
   const transactions = await stage.get('/token/transactions', token)
   const [item] = history.data.history as [{ prompt: string; parameters: object }]

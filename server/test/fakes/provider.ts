@@ -35,7 +35,7 @@ export function createFakeProvider(options: { repeatable?: boolean } = {}): Fake
     start: async (job, call) => {
       fake.started.push(job)
       const behave = fake.next.shift()
-      return behave ? behave(job, call) : donePictures(job.kind === 'video' ? 1 : job.count)
+      return behave ? behave(job, call) : donePictures('count' in job ? job.count : 1)
     },
     check: async (operation, call) => {
       fake.checked.push(operation)

@@ -184,7 +184,7 @@ const STATUS: Readonly<Record<TaskState, keyof typeof STATES>> = {
   canceled: 'failed',
 }
 
-const TYPES: Readonly<Record<TaskKind, string>> = { image: 'image', video: 'animation' }
+const TYPES: Readonly<Partial<Record<TaskKind, string>>> = { image: 'image', video: 'animation' }
 const KINDS: Readonly<Record<string, TaskKind>> = { image: 'image', animation: 'video' }
 
 function presentStatus(task: Task, view: View) {
@@ -193,7 +193,7 @@ function presentStatus(task: Task, view: View) {
     taskId: task.handle,
     status: STATUS[task.state],
     progress: STATUS[task.state] === 'failed' ? 0 : task.progress,
-    type: TYPES[task.kind],
+    type: TYPES[task.kind] ?? task.kind,
     resultUrl: resultUrls[0] ?? null,
     resultUrls,
     errorMessage: task.failure === null ? null : FAILURE_MESSAGES[task.failure],

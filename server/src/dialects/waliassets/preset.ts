@@ -48,8 +48,11 @@ export const preset: Preset = {
     priceFen: fen(priceFen),
   })),
   methods: ['alipay', 'wxpay'],
+  gatewayOptions: {},
   orderHandle: (nowMs, random) => `order_${nowMs}_${random}`,
   notifyPath: (channelUuid) => `/api/payment/notify/${channelUuid}`,
+  needsApproval: false,
+  mostAttempts: 5,
   taskMs: 10 * 60_000,
   maxSide: 2_048,
   limits: {
@@ -58,5 +61,5 @@ export const preset: Preset = {
     read: { points: 1_200, perSeconds: 60 },
     write: { points: 120, perSeconds: 60 },
   },
-  taskHandle: (kind, nowMs, random) => `${{ image: 'img', video: 'anim' }[kind]}_${nowMs}_${random}`,
+  taskHandle: (kind, nowMs, random) => `${kind === 'video' ? 'anim' : 'img'}_${nowMs}_${random}`,
 }

@@ -26,6 +26,7 @@ export const refusals: Refusals = {
   credentials_missing: () => refuse(1003, '访问被拒绝，请提供有效的token'),
   credentials_invalid: () => refuse(1001, '无效的token'),
   credentials_expired: () => refuse(1002, 'token已过期'),
+  credentials_revoked: () => refuse(1002, 'token已过期'),
   account_missing: () => refuse(1005, '无效的token，用户不存在'),
   account_disabled: () => refuse(1006, '账户已被禁用'),
   login_failed: () => refuse(1004, '邮箱或密码错误'),
@@ -44,6 +45,10 @@ export const refusals: Refusals = {
   email_taken: () => refuse(1107, '邮箱已被注册'),
   account_exists: () => refuse(1202, '用户名或邮箱已存在'),
   account_not_found: () => refuse(1201, '用户不存在'),
+  account_conflict: () => refuse(1202, '用户信息已被修改，请刷新后重试'),
+  account_is_own: () => refuse(1203, '不能对自己执行此操作'),
+  account_is_last_administrator: () => refuse(1203, '不能移除最后一位管理员'),
+  credit_limit_drawn: ({ drawn }) => refuse(1602, `信用额度不能低于已使用的 ${toText(drawn)}`),
 
   input_invalid: (issue) =>
     // Of the two names of an order only the first is ever missed.
@@ -67,14 +72,19 @@ export const refusals: Refusals = {
   order_not_found: () => refuse(1402, '订单不存在'),
   order_not_refundable: () => refuse(1404, '只能退款已支付的订单'),
   channel_not_found: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
+  channel_disabled: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
   gateway_failed: () => refuse(1404, '支付服务暂时不可用，请稍后重试'),
 
   task_not_found: () => refuse(1501, '任务不存在'),
+  task_not_owned: () => refuse(1203, '权限不足'),
+  task_not_awaiting_approval: () => refuse(1503, '任务不在待审核状态'),
+  task_not_editable: () => refuse(1503, '任务已开始处理，无法修改'),
   task_not_cancelable: () => refuse(1503, '任务已结束，无法取消'),
   task_not_retryable: () => refuse(1503, '只能重试失败的任务'),
   generation_failed: ({ id, reason }) =>
     refuse(INPUT_REFUSED[reason] ? 1502 : 1504, FAILURE_MESSAGES[reason], { taskId: id }),
   generation_running: ({ id }) => refuse(1504, '生成仍在进行中，请稍后通过任务ID查询结果', { taskId: id }),
+  analysis_failed: ({ reason }) => refuse(INPUT_REFUSED[reason] ? 1502 : 1504, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(1501, '记录不存在'),
   work_not_owned: () => refuse(1203, '权限不足'),
 

@@ -23,11 +23,10 @@ const balance = route({
     }),
 })
 
-const CONSUMPTION: Readonly<Record<TaskKind, string>> = {
-  image: 'IMAGE_GENERATION',
-  video: 'VIDEO_GENERATION',
-}
-const TITLES: Readonly<Record<TaskKind, string>> = { image: '图像生成', video: '动画生成' }
+const IMAGE = { type: 'IMAGE_GENERATION', title: '图像生成' }
+const VIDEO = { type: 'VIDEO_GENERATION', title: '动画生成' }
+/** The document sells two kinds of generation. */
+const consumption = (topic: TaskKind | null) => (topic === 'video' ? VIDEO : IMAGE)
 
 /** 交易类型, each with the entries it stands for. */
 const TYPES: Readonly<Record<string, StatementFilter>> = {
@@ -87,7 +86,7 @@ const cost = route({
 const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: string; description: string }>> = {
   bonus: ({ reason }) => ({ type: 'REGISTER_BONUS', description: reason ?? '新用户注册奖励' }),
   adjustment: ({ reason }) => ({ type: 'ADMIN_ADJUST', description: reason ?? '管理员调整' }),
-  hold: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
+  hold: ({ topic }) => ({ type: consumption(topic).type, description: consumption(topic).title }),
   purchase: ({ order }) => ({
     type: 'PAYMENT',
     description: `支付充值 - 订单号: ${order?.tradeNumber ?? ''}`,
@@ -97,9 +96,9 @@ const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: strin
     description: `支付退款 - 订单号: ${order?.tradeNumber ?? ''}`,
   }),
   // A capture changes no balance and so is never a row; only what it gives back is.
-  capture: ({ topic }) => ({ type: CONSUMPTION[topic ?? 'image'], description: TITLES[topic ?? 'image'] }),
-  difference: ({ topic }) => ({ type: 'REFUND', description: `${TITLES[topic ?? 'image']}差额退还` }),
-  release: ({ topic }) => ({ type: 'REFUND', description: `${TITLES[topic ?? 'image']}未完成，tokens退还` }),
+  capture: ({ topic }) => ({ type: consumption(topic).type, description: consumption(topic).title }),
+  difference: ({ topic }) => ({ type: 'REFUND', description: `${consumption(topic).title}差额退还` }),
+  release: ({ topic }) => ({ type: 'REFUND', description: `${consumption(topic).title}未完成，tokens退还` }),
 }
 
 function presentRow(row: StatementRow) {

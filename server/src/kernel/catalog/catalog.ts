@@ -7,8 +7,16 @@ import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
+import type { SealedConnection } from './connections.ts'
 
-export type Channel = { id: bigint; provider: string; vendorModel: string; weight: number }
+export type Channel = {
+  id: bigint
+  provider: string
+  vendorModel: string
+  weight: number
+  /** How its vendor is reached, still sealed; null for a provider that needs no connection. */
+  connection: SealedConnection | null
+}
 
 export type Model = {
   id: bigint
@@ -45,7 +53,7 @@ const readModels = statement(
   'read models',
   `select m.id, m.name, m.title, m.kind, m.state, m.is_default,
      (select json_agg(json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
-        'weight', c.weight) order by c.id) from channel c where c.model_id = m.id and c.enabled) as channels
+        'weight', c.weight, 'connection', null) order by c.id) from channel c where c.model_id = m.id and c.enabled) as channels
    from model m order by m.id`,
 )
 const readPrices = statement(

@@ -39,7 +39,7 @@ export async function advanceTask(context: Context, task: Claimed, signal: Abort
     return
   }
 
-  const { options, stop } = callOptions(context, task, signal)
+  const { options, stop } = callOptions(context, task, channel, signal)
   let step: Step
   try {
     step = await callProvider(context, task, channel, provider, options)
@@ -90,15 +90,15 @@ function slotsOf(provider: Provider): LimitFunction {
 
 async function toJob(context: Context, task: Claimed, channel: Channel): Promise<ProviderJob> {
   const model = channel.vendorModel
-  if (task.kind === 'image') return { kind: task.kind, model, ...task.input }
-  const { source, ...input } = task.input
-  if (source === undefined) return { kind: task.kind, model, ...input }
-  return {
-    kind: task.kind,
-    model,
-    ...input,
-    source: { bytes: await readStored(context, source), mediaType: 'image/png' },
+  if (task.kind === 'custom') return { kind: task.kind, model, ...task.input }
+  const key = task.input.source
+  const source = key === undefined ? null : { bytes: await readStored(context, key), mediaType: 'image/png' }
+  if (task.kind === 'video') {
+    const { source: _key, ...input } = task.input
+    return { kind: task.kind, model, ...input, ...(source && { source }) }
   }
+  const { source: _key, ...input } = task.input
+  return source ? { kind: 'image_edit', model, ...input, source } : { kind: 'image', model, ...input }
 }
 
 /** Weighted by channel, spread by task: a retry of the same task goes to the next channel. */

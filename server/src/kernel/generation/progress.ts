@@ -1,4 +1,6 @@
 import { statement } from '../../db/database.ts'
+import type { Channel } from '../catalog/catalog.ts'
+import { openConnection } from '../catalog/connections.ts'
 import type { Context } from '../context.ts'
 import type { CallOptions } from '../ports/provider.ts'
 import type { Claimed } from './claim.ts'
@@ -11,10 +13,11 @@ const writeProgress = statement(
 
 const PROGRESS_EVERY_MS = 400
 
-/** Call options whose progress reaches the row, at most a few times a second, and never goes back. */
+/** Call options of a channel, whose progress reaches the row, at most a few times a second, and never goes back. */
 export function callOptions(
   context: Context,
   task: Claimed,
+  channel: Channel,
   signal: AbortSignal,
 ): { options: CallOptions; stop: () => void } {
   let latest = 0
@@ -35,6 +38,7 @@ export function callOptions(
   timer.unref()
   return {
     options: {
+      connection: openConnection(context, channel),
       signal,
       progress: (percent) => {
         latest = Math.max(latest, Math.min(99, Math.floor(percent)))

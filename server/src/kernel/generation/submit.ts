@@ -38,11 +38,11 @@ export async function submitTask(
   actor: Pick<Actor, 'accountId'>,
   submission: Submission,
 ): Promise<{ taskId: bigint; repeated: boolean }> {
-  const source = submission.kind === 'video' ? submission.input.source : undefined
+  const source = submission.kind === 'custom' ? undefined : submission.input.source
   let isKept = false
   try {
     if (submission.kind === 'image') checkImageInput(context, submission.input)
-    else checkVideoInput(context, submission.input)
+    else if (submission.kind === 'video') checkVideoInput(context, submission.input)
     const submitted = await submit(context, actor, submission)
     isKept = !submitted.repeated
     return submitted

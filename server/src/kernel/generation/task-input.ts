@@ -1,14 +1,25 @@
-import type { ImageJob, VideoJob } from '../ports/provider.ts'
+import type { CustomJob, ImageJob, VideoJob } from '../ports/provider.ts'
 
-export type TaskKind = 'image' | 'video'
+export type TaskKind = 'image' | 'video' | 'custom'
 
-/** What a picture task is made from; stored with the task and given to whichever provider runs it. */
-export type ImageInput = Omit<ImageJob, 'kind' | 'model' | 'source' | 'strength'>
+type JobOnly = 'kind' | 'model' | 'source'
+
+/**
+ * What a picture task is made from; stored with the task and given to whichever provider runs it. `source` is the
+ * store key of the picture it starts from.
+ */
+export type ImageInput = Omit<ImageJob, JobOnly> & { source?: string }
 
 /** What a clip task is made from. `source` is the store key of its first picture. */
-export type VideoInput = Omit<VideoJob, 'kind' | 'model' | 'source'> & { source?: string }
+export type VideoInput = Omit<VideoJob, JobOnly> & { source?: string }
 
-export type TaskInput = { kind: 'image'; input: ImageInput } | { kind: 'video'; input: VideoInput }
+/** What a call of an operator's own is made from: its parameters, checked against the model's declaration. */
+export type CustomInput = Omit<CustomJob, JobOnly>
+
+export type TaskInput =
+  | { kind: 'image'; input: ImageInput }
+  | { kind: 'video'; input: VideoInput }
+  | { kind: 'custom'; input: CustomInput }
 
 /** How many outputs a task has: what its price is multiplied by. */
 export function outputsOf(what: TaskInput): number {

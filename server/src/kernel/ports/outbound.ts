@@ -15,6 +15,11 @@ export type OutboundRequest = {
   /** Set for addresses an operator configured: those may reach what OUTBOUND_ALLOW names. */
   isOperatorConfigured?: boolean
   signal?: AbortSignal
+  /**
+   * Takes the body as it comes instead of collecting it; the reply's own `body` is then empty. `maxBytes` and
+   * `timeoutMs` hold as ever. Called once, for the last address after redirects. The request ends when it does.
+   */
+  readBody?: (body: AsyncIterable<Uint8Array>, head: Omit<OutboundReply, 'body'>) => Promise<void>
 }
 
 export type OutboundReply = {

@@ -8,7 +8,20 @@
 /** Anything that survives `JSON.parse(JSON.stringify(value))`: what a task row stores of a vendor's job. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
-export type ProviderKind = 'image' | 'image_edit' | 'video'
+export type ProviderKind = 'image' | 'image_edit' | 'video' | 'text' | 'vision' | 'custom'
+
+/**
+ * Where a channel reaches its vendor, as an operator set it up. Decrypted for the call, never logged. Null for a
+ * provider that needs none. What `options` means is the provider's own.
+ */
+export type ProviderConnection = {
+  /** Base address, or the whole address where the vendor has but one; without a trailing slash. */
+  url: string
+  /** The key; empty when the vendor asks for none. */
+  secret: string
+  headers: Readonly<Record<string, string>>
+  options: { readonly [name: string]: Json }
+}
 
 /** What a picture is made from. Sizes are pixels; `seed` is 1…2147483647; `guidance` is about 1…20. */
 export type ImageJob = {
@@ -44,7 +57,41 @@ export type VideoJob = {
   source?: { bytes: Uint8Array; mediaType: string }
 }
 
-export type ProviderJob = ImageJob | VideoJob
+/** A call whose parameters the operator declared: `arguments` have been checked against the declaration. */
+export type CustomJob = {
+  kind: 'custom'
+  model: string
+  arguments: { readonly [name: string]: Json }
+}
+
+export type ProviderJob = ImageJob | VideoJob | CustomJob
+
+/** What is written from a conversation; the last message is the user's. Only `vision` jobs have pictures. */
+export type TextJob = {
+  kind: 'text' | 'vision'
+  model: string
+  system: string
+  messages: readonly TextMessage[]
+  maxTokens: number
+  /** 0…2. */
+  temperature: number
+}
+
+export type TextMessage = {
+  role: 'user' | 'assistant'
+  text: string
+  /** Already checked and re-encoded. */
+  pictures?: readonly { bytes: Uint8Array; mediaType: string }[]
+}
+
+/** A piece of text as it comes, or the end of it; usage is null where the vendor does not count. */
+export type TextPart =
+  | { type: 'text'; text: string }
+  | {
+      type: 'end'
+      reason: 'stop' | 'length' | 'content'
+      usage: { inputTokens: number; outputTokens: number } | null
+    }
 
 /** A finished file, still in the provider's hands: its bytes, or where they can be fetched for a while. */
 export type Output =
@@ -56,13 +103,18 @@ export type Output =
       /** A still of a clip, as a picture file, to show before it plays. */
       poster?: Uint8Array
     }
-  | { url: string; mediaType: string }
+  | {
+      url: string
+      /** Set when the address lies on a host the operator configured: it may reach what OUTBOUND_ALLOW names. */
+      isOperatorConfigured?: boolean
+    }
 
 export type Step =
   | { state: 'pending'; operation: Json; checkAfterMs: number; progress?: number }
   | { state: 'done'; outputs: Output[] }
 
 export type CallOptions = {
+  connection: ProviderConnection | null
   /** Aborted when the task is canceled, its deadline passes or the lease is lost. */
   signal: AbortSignal
   /** Reports progress in percent, 0…99; may be called often. */
@@ -78,10 +130,17 @@ export type Provider = {
   concurrency: number
   /** Starts a job. Throws `ProviderError`. */
   start: (job: ProviderJob, options: CallOptions) => Promise<Step>
+  /**
+   * Writes text, piece by piece; the last part is `end`, once. Stops when the signal is aborted. Throws
+   * `ProviderError`, also in the middle. For the kinds `text` and `vision`.
+   */
+  write?: (job: TextJob, options: Omit<CallOptions, 'progress'>) => AsyncIterable<TextPart>
   /** Asks after a job that `start` left pending. Throws `ProviderError`. */
   check?: (operation: Json, options: CallOptions) => Promise<Step>
   /** Tells the vendor that nobody waits any more. Best effort. */
-  cancel?: (operation: Json) => Promise<void>
+  cancel?: (operation: Json, connection: ProviderConnection | null) => Promise<void>
+  /** The vendor's own number of a job, for operators and clients that show it; null when it has none. */
+  remoteId?: (operation: Json) => string | null
 }
 
 /**

@@ -33,6 +33,7 @@ const job = (changes: Partial<ImageJob> = {}): ImageJob => ({
 })
 
 const options = (changes: Partial<CallOptions> = {}): CallOptions => ({
+  connection: null,
   signal: new AbortController().signal,
   progress: () => {},
   ...changes,

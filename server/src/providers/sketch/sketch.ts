@@ -97,9 +97,10 @@ export function createSketch(): Provider {
     kinds: ['image', 'image_edit', 'video'],
     repeatable: true,
     concurrency: availableParallelism(),
-    start: async (job, options) => ({
-      state: 'done',
-      outputs: job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options),
-    }),
+    start: async (job, options) => {
+      if (job.kind === 'custom') throw new ProviderError('rejected', 'sketch knows no calls of others')
+      const outputs = job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options)
+      return { state: 'done', outputs }
+    },
   }
 }

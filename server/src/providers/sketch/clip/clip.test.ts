@@ -31,6 +31,7 @@ const job = (changes: Partial<VideoJob> = {}): VideoJob => ({
 })
 
 const options = (changes: Partial<CallOptions> = {}): CallOptions => ({
+  connection: null,
   signal: new AbortController().signal,
   progress: () => {},
   ...changes,
