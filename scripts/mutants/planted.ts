@@ -443,7 +443,7 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'elsif not quote_is_current_v1(p_model, p_price_subject, p_price_version) then',
+        'elsif not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then',
         'elsif false then',
       ),
     ],
@@ -455,8 +455,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'if not quote_is_current_v1(v_model,',
-        'if false and not quote_is_current_v1(v_model,',
+        'if not quote_is_current_v2(v_model,',
+        'if false and not quote_is_current_v2(v_model,',
       ),
     ],
     caughtBy: ledger('a retry takes a new hold at the price of today'),

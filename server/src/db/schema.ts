@@ -47,12 +47,24 @@ export interface Attempt {
 }
 
 export interface Channel {
+  connection_id: bigint | null;
   enabled: Generated<boolean>;
   id: Generated<bigint>;
   model_id: bigint;
   provider: string;
   vendor_model: string;
   weight: Generated<number>;
+}
+
+export interface Connection {
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  name: string;
+  options: Generated<Json>;
+  provider: string;
+  sealed: Buffer;
+  updated_at: Generated<Date>;
+  url: string;
 }
 
 export interface EmailCode {
@@ -142,6 +154,7 @@ export interface Migration {
 
 export interface Model {
   created_at: Generated<Date>;
+  declaration: Generated<Json>;
   description: Generated<string>;
   id: Generated<bigint>;
   is_default: Generated<boolean>;
@@ -249,6 +262,7 @@ export interface SqlFunctionFile {
 
 export interface Task {
   account_id: bigint;
+  approved_by: bigint | null;
   attempt_at: Date | null;
   attempt_generation: number | null;
   attempt_id: bigint | null;
@@ -273,6 +287,7 @@ export interface Task {
   price_subject: string;
   price_version: number;
   progress: Generated<number>;
+  remote_id: string | null;
   state: Generated<string>;
   turn: bigint;
   updated_at: Generated<Date>;
@@ -303,6 +318,7 @@ export interface DB {
   account: Account;
   attempt: Attempt;
   channel: Channel;
+  connection: Connection;
   email_code: EmailCode;
   entry: Entry;
   file: File;

@@ -1,3 +1,4 @@
+import type { ModelKind } from './catalog/catalog.ts'
 import type { Fen } from './fen.ts'
 import type { TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
@@ -23,7 +24,7 @@ export type Preset = {
       ) => { subject: string; text: string; html: string })
     | null
   /** Models that exist from the start, served by the built-in provider. */
-  models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
+  models: readonly { name: string; title: string; description: string; kind: ModelKind }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
   /** What can be bought, in the order it is shown. */

@@ -8,6 +8,7 @@ import type { Events } from '../ports/events.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
 import type { SealedConnection } from './connections.ts'
+import type { Declaration } from './declaration.ts'
 
 export type Channel = {
   id: bigint
@@ -18,13 +19,19 @@ export type Channel = {
   connection: SealedConnection | null
 }
 
+export type ModelState = 'open' | 'draft' | 'closed'
+/** What a model makes. Texts and descriptions of pictures are not tasks. */
+export type ModelKind = TaskKind | 'text' | 'vision'
+
 export type Model = {
   id: bigint
   name: string
   title: string
-  kind: TaskKind
-  state: 'open' | 'draft' | 'closed'
+  kind: ModelKind
+  state: ModelState
   isDefault: boolean
+  /** What users may set, for models that an operator declared. */
+  declaration: Declaration
   channels: readonly Channel[]
 }
 
@@ -37,10 +44,16 @@ export type Catalog = {
   models: () => readonly Model[]
   /**
    * Finds the model a request means and what `count` outputs of it cost.
-   * @param name null for the default model of the kind.
-   * @throws model_not_found when there is none, or it is not open.
+   * @param named its name or number; null for the default model of the kind.
+   * @param states the states it may be in; open unless given.
+   * @throws model_not_found when there is none of this kind in such a state.
    */
-  quote: (kind: TaskKind, name: string | null, count: number) => Quote
+  quote: (
+    kind: ModelKind,
+    named: string | bigint | null,
+    count: number,
+    states?: readonly ModelState[],
+  ) => Quote
   reload: () => Promise<void>
   close: () => void
 }
@@ -51,9 +64,11 @@ type SettingRow = { name: string; value: unknown }
 
 const readModels = statement(
   'read models',
-  `select m.id, m.name, m.title, m.kind, m.state, m.is_default,
+  `select m.id, m.name, m.title, m.kind, m.state, m.is_default, m.declaration,
      (select json_agg(json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
-        'weight', c.weight, 'connection', null) order by c.id) from channel c where c.model_id = m.id and c.enabled) as channels
+        'weight', c.weight, 'connection', case when k.id is not null then json_build_object('url', k.url,
+          'sealed', encode(k.sealed, 'base64'), 'options', k.options) end) order by c.id)
+      from channel c left join connection k on k.id = c.connection_id where c.model_id = m.id and c.enabled) as channels
    from model m order by m.id`,
 )
 const readPrices = statement(
@@ -65,6 +80,7 @@ const readSettings = statement(
   'select distinct on (name) name, value from setting order by name, version desc',
 )
 
+const OPEN: readonly ModelState[] = ['open']
 // Events tell of changes at once; this finds those whose event was lost.
 const RELOAD_MS = 15_000
 
@@ -103,13 +119,20 @@ export async function openCatalog(
   return {
     preset: () => preset,
     models: () => models,
-    quote: (kind, name, count) => {
+    quote: (kind, named, count, states = OPEN) => {
       const model = models.find(
-        (one) => one.kind === kind && (name === null ? one.isDefault : one.name === name),
+        (one) =>
+          one.kind === kind &&
+          (named === null
+            ? one.isDefault
+            : typeof named === 'bigint'
+              ? one.id === named
+              : one.name === named),
       )
-      if (model?.state !== 'open') throw refusal('model_not_found', { model: name ?? kind })
+      if (!model || !states.includes(model.state))
+        throw refusal('model_not_found', { model: String(named ?? kind) })
       const price = prices.get(`model:${model.id}`) ?? prices.get(`kind:${kind}`)
-      if (!price) throw new Error(`no price for ${kind}: presets must price every kind`)
+      if (!price) throw new Error(`no price for model ${model.id}, nor for its kind ${kind}`)
       const cost = credits(price.credits * BigInt(count))
       return { model, subject: price.subject, version: price.version, cost }
     },

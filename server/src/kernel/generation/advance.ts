@@ -49,7 +49,7 @@ export async function advanceTask(context: Context, task: Claimed, signal: Abort
   } finally {
     stop()
   }
-  if (step.state === 'pending') await keepPending(context, task, step, signal)
+  if (step.state === 'pending') await keepPending(context, task, provider, step, signal)
   else await complete(context, task, provider, step, signal)
 }
 

@@ -25,3 +25,8 @@ export type TaskInput =
 export function outputsOf(what: TaskInput): number {
   return what.kind === 'image' ? what.input.count : 1
 }
+
+/** The store key of the picture a task starts from, if it has one. */
+export function sourceOf(what: TaskInput): string | undefined {
+  return what.kind === 'custom' ? undefined : what.input.source
+}
