@@ -6,8 +6,12 @@ test('without any environment everything has its default', () => {
   const config = readConfig({})
   assert.deepEqual(
     config.sites.map(({ name, port, publicUrl }) => ({ name, port, publicUrl })),
-    [{ name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' }],
+    [
+      { name: 'aigentools', port: 8080, publicUrl: 'http://localhost:8080' },
+      { name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' },
+    ],
   )
+  assert.equal(config.autoAudit, false)
   assert.equal(config.role, 'all')
   assert.equal(config.host, '127.0.0.1')
   assert.equal(config.databaseUrl, null)
@@ -16,7 +20,7 @@ test('without any environment everything has its default', () => {
 
 test('the sandbox is for sites that only this machine can see', () => {
   const allowed = (environment: Record<string, string>): boolean => {
-    const config = readConfig(environment)
+    const config = readConfig({ SITES: 'waliassets', ...environment })
     const [site] = config.sites
     assert.ok(site)
     return allowsSandbox(config, site)
@@ -34,6 +38,7 @@ test('the sandbox is for sites that only this machine can see', () => {
 
 test("a site's own form of a variable wins", () => {
   const [site] = readConfig({
+    SITES: 'waliassets',
     EPAY_URL: 'https://pay.example.com/',
     EPAY_PID: '1',
     EPAY_KEY: 'common-key',
@@ -59,6 +64,7 @@ const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ OUTBOUND_ALLOW: 'localhost' }, /OUTBOUND_ALLOW has "localhost"/],
   [{ ADMIN_PASSWORD: 'admin' }, /ADMIN_PASSWORD/],
   [{ PAYMENTS_SANDBOX: 'maybe' }, /PAYMENTS_SANDBOX/],
+  [{ AUTO_AUDIT: 'perhaps' }, /AUTO_AUDIT/],
   [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
 ]
 

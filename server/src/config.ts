@@ -21,6 +21,8 @@ export type Config = {
   outboundAllow: readonly string[]
   /** PAYMENTS_SANDBOX where it is set; otherwise the sandbox is for sites that only this machine can see. */
   paymentsSandbox: boolean | null
+  /** AUTO_AUDIT: tasks run without an administrator's approval, also where a document asks for one. */
+  autoAudit: boolean
   logLevel: string
 }
 
@@ -64,6 +66,7 @@ export function readConfig(environment: Environment): Config {
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
     outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => withPrefix(checkCidr('OUTBOUND_ALLOW', cidr))),
     paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
+    autoAudit: readSwitch('AUTO_AUDIT', text('AUTO_AUDIT')) ?? false,
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
       'trace',
       'debug',

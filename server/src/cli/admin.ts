@@ -7,7 +7,7 @@ import {
   setAccountState,
 } from '../kernel/accounts/administer.ts'
 import { createAccount } from '../kernel/accounts/register.ts'
-import { listPrices, setModelState, setPrice, setSetting } from '../kernel/catalog/administer.ts'
+import { listPrices, setPrice, setSetting } from '../kernel/catalog/administer.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Credits } from '../kernel/money.ts'
 import { credits, parseCredits, toText } from '../kernel/money.ts'
@@ -15,6 +15,7 @@ import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
+import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
@@ -26,7 +27,8 @@ type Shared = { site?: string; json?: boolean }
 export function createAdminCommand(): Command {
   const admin = new Command('admin').description('administer a site')
   admin.addCommand(usersCommand())
-  admin.addCommand(modelsCommand())
+  admin.addCommand(createModelsCommand(shared))
+  admin.addCommand(createConnectionsCommand(shared))
   admin.addCommand(pricesCommand())
   admin.addCommand(settingsCommand())
   admin.addCommand(createChannelsCommand(shared))
@@ -153,35 +155,6 @@ async function adjust(
   print(
     `${isNew ? 'Done' : 'Nothing done: this key had its effect before'}. ${found.username} has ${toText(available)} credits.`,
   )
-}
-
-function modelsCommand(): Command {
-  const models = new Command('models').description('models: list, open, close')
-  shared(models.command('list')).action((options: Shared) =>
-    withSite(options.site, async (context) => {
-      const rows = context.catalog.models().map((model) => ({
-        name: model.name,
-        title: model.title,
-        kind: model.kind,
-        state: model.state,
-        default: model.isDefault,
-        servedBy: model.channels.map((channel) => channel.provider).join(', ') || 'nobody',
-      }))
-      printRows(rows, options.json ?? false)
-    }),
-  )
-  for (const [name, state] of [
-    ['open', 'open'],
-    ['close', 'closed'],
-  ] as const) {
-    shared(models.command(`${name} <model>`)).action((model: string, options: Shared) =>
-      withSite(options.site, async (context) => {
-        await setModelState(context, model, state)
-        print(`${model} is ${state}.`)
-      }),
-    )
-  }
-  return models
 }
 
 function pricesCommand(): Command {

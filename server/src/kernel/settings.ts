@@ -78,6 +78,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
       return packages && { ...preset, packages }
     },
   },
+  needs_approval: {
+    show: (preset) => preset.needsApproval,
+    apply: (preset, value) => (typeof value === 'boolean' ? { ...preset, needsApproval: value } : null),
+  },
   session_seconds: seconds('sessionMs', 60, 365 * 86_400),
   task_seconds: seconds('taskMs', 5, 7 * 86_400),
   limit_auth: limitSetting('auth'),
