@@ -86,13 +86,17 @@ const addChannel = statement(
    on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true
    returning id, model_id`,
 )
-const dropOthers = statement('drop other channels', 'delete from channel where model_id = $1 and id <> $2')
+// Never deleted: tasks under way are asked after where they were sent.
+const closeOthers = statement(
+  'close other channels',
+  'update channel set enabled = false where model_id = $1 and id <> $2',
+)
 
 /**
  * Has a model served by a vendor's model over a connection, in force at once.
  *
  * @param serving.model the model's name or number.
- * @param serving.isOnly takes every other channel of the model away.
+ * @param serving.isOnly turns every other channel of the model off.
  * @throws model_not_found when there is no such model or connection
  */
 export async function serveModel(
@@ -108,7 +112,7 @@ export async function serveModel(
       weight,
     ])
     if (!channel) throw refusal('model_not_found', { model })
-    if (isOnly) await within.rows(dropOthers, [channel.model_id, channel.id])
+    if (isOnly) await within.rows(closeOthers, [channel.model_id, channel.id])
   })
   await announce(context)
 }

@@ -58,16 +58,41 @@ export type Catalog = {
   close: () => void
 }
 
-type ModelRow = Omit<Model, 'isDefault' | 'channels'> & { is_default: boolean; channels: Channel[] | null }
+type ModelRow = Omit<Model, 'isDefault' | 'channels'> & {
+  is_default: boolean
+  channels: ChannelJson[] | null
+}
 type PriceRow = { subject: string; version: number; credits: bigint }
 type SettingRow = { name: string; value: unknown }
+
+/** A channel as JSON, over `channel c left join connection k`; `toChannel` reads it. */
+const CHANNEL_JSON = `json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
+  'weight', c.weight, 'connection', case when k.id is not null then json_build_object('url', k.url,
+    'sealed', encode(k.sealed, 'base64'), 'options', k.options) end)`
+
+type ChannelJson = Omit<Channel, 'id'> & { id: string }
+
+const toChannel = (channel: ChannelJson): Channel => ({ ...channel, id: BigInt(channel.id) })
+
+const readChannel = statement(
+  'channel of attempt',
+  `select ${CHANNEL_JSON} as channel from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
+   join channel c on c.id = a.channel_id left join connection k on k.id = c.connection_id where t.id = $1`,
+)
+
+/**
+ * The channel that a task's attempt was sent through, also when it has been turned off since: only its vendor can be
+ * asked after it. Null when nothing was sent yet.
+ */
+export async function channelOfAttempt(db: Database, taskId: bigint): Promise<Channel | null> {
+  const [row] = await db.rows<{ channel: ChannelJson }>(readChannel, [taskId])
+  return row ? toChannel(row.channel) : null
+}
 
 const readModels = statement(
   'read models',
   `select m.id, m.name, m.title, m.kind, m.state, m.is_default, m.declaration,
-     (select json_agg(json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
-        'weight', c.weight, 'connection', case when k.id is not null then json_build_object('url', k.url,
-          'sealed', encode(k.sealed, 'base64'), 'options', k.options) end) order by c.id)
+     (select json_agg(${CHANNEL_JSON} order by c.id)
       from channel c left join connection k on k.id = c.connection_id where c.model_id = m.id and c.enabled) as channels
    from model m order by m.id`,
 )
@@ -104,7 +129,7 @@ export async function openCatalog(
     models = modelRows.map(({ is_default: isDefault, channels, ...row }) => ({
       ...row,
       isDefault,
-      channels: (channels ?? []).map((channel) => ({ ...channel, id: BigInt(channel.id) })),
+      channels: (channels ?? []).map(toChannel),
     }))
     prices = new Map(priceRows.map((row) => [row.subject, row]))
     preset = applySettings(basePreset, settingRows)

@@ -36,7 +36,7 @@ type Row = Omit<ModelDetails, 'price' | 'createdAt' | 'updatedAt'> & {
 
 const COLUMNS = `m.id, m.title, m.description, m.kind, m.state, m.declaration, m.created_at, m.updated_at,
   (select k.url from channel c join connection k on k.id = c.connection_id
-   where c.model_id = m.id and c.provider = 'http' order by c.id limit 1) as url,
+   where c.model_id = m.id and c.provider = 'http' and c.enabled) as url,
   coalesce((select credits from price where subject = 'model:' || m.id order by version desc limit 1),
     (select credits from price where subject = 'kind:' || m.kind order by version desc limit 1)) as price`
 
@@ -177,7 +177,7 @@ type OwnConnection = { connection_id: bigint; url: string; sealed: Buffer; optio
 const ownConnection = statement(
   'own connection of model',
   `select k.id as connection_id, k.url, k.sealed, k.options from channel c join connection k on k.id = c.connection_id
-   where c.model_id = $1 and c.provider = 'http' order by c.id limit 1 for update of k`,
+   where c.model_id = $1 and c.provider = 'http' and c.enabled for update of k`,
 )
 const addConnection = statement(
   'add own connection of model',
@@ -186,10 +186,15 @@ const addConnection = statement(
      updated_at = now()
    returning id`,
 )
-const dropChannels = statement('drop channels of model', `delete from channel where model_id = $1`)
+// Never deleted: tasks under way are asked after where they were sent.
+const closeChannels = statement(
+  'close channels of model',
+  'update channel set enabled = false where model_id = $1',
+)
 const addHttpChannel = statement(
   'serve model by its own address',
-  `insert into channel (model_id, provider, vendor_model, connection_id) values ($1, 'http', '', $2)`,
+  `insert into channel (model_id, provider, vendor_model, connection_id) values ($1, 'http', '', $2)
+   on conflict on constraint one_channel_per_vendor_model do update set enabled = true`,
 )
 // As the pictures of this site are served now: by the channels of its default model, or drawn here.
 const addUsualChannels = statement(
@@ -199,7 +204,8 @@ const addUsualChannels = statement(
      where m.kind = 'image' and m.is_default and m.id <> $1)
    insert into channel (model_id, provider, vendor_model, weight, enabled, connection_id)
    select $1, * from usual
-   union all select $1, 'sketch', 'sketch', 1, true, null where not exists (select from usual)`,
+   union all select $1, 'sketch', 'sketch', 1, true, null where not exists (select from usual)
+   on conflict on constraint one_channel_per_vendor_model do update set enabled = excluded.enabled`,
 )
 
 /** Brings a model's channels in line with its address: `url` undefined leaves them, null means a provider. */
@@ -215,7 +221,7 @@ async function serve(
   const address = url === undefined ? (own?.url ?? null) : url
   if (address === null) {
     if (own === undefined && url === undefined) return
-    await within.rows(dropChannels, [id])
+    await within.rows(closeChannels, [id])
     await within.rows(addUsualChannels, [id])
     return
   }
@@ -228,6 +234,6 @@ async function serve(
     JSON.stringify({ outputs }),
   ])
   if (own) return
-  await within.rows(dropChannels, [id])
+  await within.rows(closeChannels, [id])
   await within.rows(addHttpChannel, [id, stored?.id])
 }

@@ -24,7 +24,7 @@ const requeueTask = statement(
 )
 const doubtTask = statement('doubt task', 'select doubt_task_v1($1, $2, $3) as done')
 const attemptChannel = statement(
-  'channel of attempt',
+  'channel on record',
   `select a.channel_id from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
    where t.id = $1`,
 )
