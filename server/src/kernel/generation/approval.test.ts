@@ -107,7 +107,7 @@ test('approvals, edits to a dearer model and cancels at once end in one state wi
 })
 
 test('a hundred edits to models of different prices hold what the last one costs', async () => {
-  const { user, model, id } = await withTask(50, 20)
+  const { user, model, id } = await withTask(5_000, 20)
   const dearer = await withModel(35)
   await settled(
     Array.from({ length: 100 }, (_, index) =>
@@ -116,7 +116,7 @@ test('a hundred edits to models of different prices hold what the last one costs
   )
   const { cost, modelId } = await readTask(context, user, id)
   assert.equal(cost, modelId === dearer ? units(35) : units(20))
-  assert.deepEqual(await balanceOf(user), { available: units(50) - cost, held: cost })
+  assert.deepEqual(await balanceOf(user), { available: units(5_000) - cost, held: cost })
 })
 
 test('an edit that cannot be paid changes nothing; one within the means is priced anew and needs approval again', async () => {
