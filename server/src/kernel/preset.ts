@@ -1,5 +1,5 @@
 import type { Fen } from './fen.ts'
-import type { TaskKind } from './generation/task-input.ts'
+import type { ModelKind, TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
 export type Limit = { points: number; perSeconds: number }
@@ -23,7 +23,7 @@ export type Preset = {
       ) => { subject: string; text: string; html: string })
     | null
   /** Models that exist from the start, served by the built-in provider. */
-  models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
+  models: readonly { name: string; title: string; description: string; kind: ModelKind }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
   /** What can be bought, in the order it is shown. */
@@ -45,6 +45,10 @@ export type Preset = {
   /** Largest picture an edge asks for, in pixels a side. */
   maxSide: number
   limits: Readonly<Record<RateClass, Limit>>
+  /** How many pictures an account may have described, counted in the database: each costs the operator. */
+  analysisLimit: Limit
+  /** Templates that an operator switched off, by name. */
+  templatesOff: readonly string[]
   /** The id that clients see for a new task. */
   taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
 }

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
-import type { TaskKind } from '../generation/task-input.ts'
+import type { ModelKind, TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
@@ -22,7 +22,7 @@ export type Model = {
   id: bigint
   name: string
   title: string
-  kind: TaskKind
+  kind: ModelKind
   state: 'open' | 'draft' | 'closed'
   isDefault: boolean
   channels: readonly Channel[]
