@@ -22,9 +22,9 @@ WRITE plain text without Markdown, in exactly this form. Headings and reasons ar
 two or three sentences about what gives the picture its appeal: light, colour, pose, framing.
 
 变体 1 · a title of at most eight characters
-正向提示词: 60 to 110 words, comma-separated phrases in this order: subject (an adult, with age), pose and gaze, expression, clothing and fabric, hair and make-up, place, light, palette, camera and lens, finish. The important first.
-反向提示词: 15 to 30 words: what spoils such pictures (bad hands, extra fingers, plastic skin, text, watermark), and always: nudity, nsfw, explicit, underage, childlike, real person likeness.
-说明: one sentence: what this variant keeps or changes, and for which use.
+正向提示词：60 to 110 words, comma-separated phrases in this order: subject (an adult, with age), pose and gaze, expression, clothing and fabric, hair and make-up, place, light, palette, camera and lens, finish. The important first.
+反向提示词：15 to 30 words: what spoils such pictures (bad hands, extra fingers, plastic skin, text, watermark), and always: nudity, nsfw, explicit, underage, childlike, real person likeness.
+说明：one sentence: what this variant keeps or changes, and for which use.
 
 变体 2 and so on, in the same form, with an empty line between variants.
 
