@@ -51,7 +51,7 @@ const endAnalysis = statement(
  */
 export async function analyzePicture(
   context: Context,
-  actor: Actor,
+  actor: Pick<Actor, 'accountId'>,
   input: { address: string; template: string },
   options: { capMs?: number } = {},
 ): Promise<Analysis> {
