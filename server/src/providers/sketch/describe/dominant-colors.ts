@@ -2,13 +2,15 @@
 import { type Hex, oklch } from '../color.ts'
 import { type Named, nameColor } from './name-color.ts'
 
-type Lab = readonly [number, number, number]
+export type Lab = readonly [number, number, number]
 
 /** A colour with the part of the picture it covers, 0…1. */
-export type Dominant = { hex: Hex; name: Named; l: number; c: number; share: number }
+export type Dominant = { hex: Hex; name: Named; l: number; c: number; h: number; share: number }
 
 const CLUSTERS = 12
-const ROUNDS = 12
+const ROUNDS = 8
+/** Of a large picture every so many-th pixel is enough. */
+const MOST_POINTS = 3_000
 /** Nearer ones are one colour to the eye; the units are OKLab's. */
 const SAME = 0.055
 const LEAST_SHARE = 0.025
@@ -17,7 +19,11 @@ const LEAST_ACCENT = 0.003
 const VIVID = 0.11
 const MOST = 6
 
-const distance = (a: Lab, b: Lab): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+/** Not Math.hypot, which takes ten times as long: this is where a description spends its time. */
+export const distance = (a: Lab, b: Lab): number => {
+  const [l, x, y] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+  return Math.sqrt(l * l + x * x + y * y)
+}
 
 type Cluster = { center: Lab; count: number }
 
@@ -87,12 +93,14 @@ const merge = (clusters: readonly Cluster[]): Cluster[] => {
 }
 
 /** At most six colours, the largest first; those of one name are counted together. */
-export const dominantColors = (points: readonly Lab[], mean: Lab): Dominant[] => {
+export const dominantColors = (all: readonly Lab[], mean: Lab): Dominant[] => {
+  const every = Math.ceil(all.length / MOST_POINTS)
+  const points = all.filter((_, index) => index % every === 0)
   const found = merge(cluster(points, seeds(points, mean))).map(({ center, count }): Dominant => {
     const [l, a, b] = center
     const c = Math.hypot(a, b)
     const h = ((Math.atan2(b, a) * 180) / Math.PI + 360) % 360
-    return { hex: oklch(l, c, h), name: nameColor({ l, c, h }), l, c, share: count / points.length }
+    return { hex: oklch(l, c, h), name: nameColor({ l, c, h }), l, c, h, share: count / points.length }
   })
   const byName = new Map<string, Dominant>()
   for (const one of found) {
@@ -100,10 +108,14 @@ export const dominantColors = (points: readonly Lab[], mean: Lab): Dominant[] =>
     if (same) same.share += one.share
     else byName.set(one.name.zh, one)
   }
-  return [...byName.values()]
-    .filter(
-      ({ share, c }, index) => index === 0 || share >= LEAST_SHARE || (share >= LEAST_ACCENT && c > VIVID),
-    )
-    .sort((a, b) => b.share - a.share)
+  const sorted = [...byName.values()].sort((a, b) => b.share - a.share)
+  return sorted
+    .filter((one, index) => index === 0 || one.share >= LEAST_SHARE || isAccent(one, sorted.slice(0, index)))
     .slice(0, MOST)
 }
+
+/** The rim of a vivid thing is a mixture of its colour and the background's, and no colour of its own. */
+const isAccent = (one: Dominant, larger: readonly Dominant[]): boolean =>
+  one.share >= LEAST_ACCENT &&
+  one.c > VIVID &&
+  larger.every(({ c, h }) => c < 0.05 || Math.abs(((one.h - h + 540) % 360) - 180) > 25)

@@ -5,7 +5,7 @@
 import sharp from 'sharp'
 import { ProviderError } from '../../../kernel/ports/provider.ts'
 import { pixelToOklab } from '../color.ts'
-import { type Dominant, dominantColors } from './dominant-colors.ts'
+import { type Dominant, distance, dominantColors, type Lab } from './dominant-colors.ts'
 
 export type Measurement = {
   width: number
@@ -38,7 +38,7 @@ export type Measurement = {
 }
 
 const COLOR_SIDE = 160
-const DETAIL_SIDE = 640
+const DETAIL_SIDE = 512
 const GRID = 12
 
 /** @throws ProviderError rejected for what is no picture */
@@ -81,7 +81,6 @@ export const measure = async (bytes: Uint8Array): Promise<Measurement> => {
   }
 }
 
-type Lab = readonly [number, number, number]
 type Plane = { width: number; height: number; labs: Lab[]; mean: Lab }
 
 const at = (plane: Plane, x: number, y: number): Lab => plane.labs[y * plane.width + x] ?? plane.mean
@@ -112,15 +111,12 @@ const measureTones = (plane: Plane) => {
   const middle = quantile(sorted, 0.5)
   const share = (holds: (lab: Lab) => boolean): number => labs.filter(holds).length / labs.length
   const warmthOf = (holds: (lab: Lab) => boolean): number => meanOf(labs.filter(holds))[2]
-  // Few are enough for the clusters, and the clusters are what takes the time.
-  const every = Math.max(1, Math.floor(labs.length / 6_000))
-  const points = labs.filter((_, index) => index % every === 0)
   return {
-    colors: dominantColors(points, mean),
+    colors: dominantColors(labs, mean),
     lightness: { mean: mean[0], low: quantile(sorted, 0.05), high: quantile(sorted, 0.95) },
     highlights: share((lab) => lab[0] > 0.955),
     shadows: share((lab) => lab[0] < 0.22),
-    chroma: labs.reduce((sum, lab) => sum + Math.hypot(lab[1], lab[2]), 0) / labs.length,
+    chroma: labs.reduce((sum, lab) => sum + Math.sqrt(lab[1] * lab[1] + lab[2] * lab[2]), 0) / labs.length,
     warmth: {
       all: mean[2],
       lights: warmthOf((lab) => lab[0] >= middle),
@@ -250,7 +246,7 @@ const measureWeight = (
 ): Measurement['weight'] => {
   const most = Math.max(1e-6, ...detail)
   const weights = cells.map(({ lab }, index) => {
-    const away = Math.hypot(lab[0] - rimMean[0], lab[1] - rimMean[1], lab[2] - rimMean[2])
+    const away = distance(lab, rimMean)
     // Squared, so that much of little does not outweigh little of much.
     return ((detail[index] ?? 0) / most + 3 * away) ** 2
   })
@@ -299,8 +295,6 @@ const measureSymmetry = (cells: readonly Cell[]): number => {
   return square / cells.length < 1e-4 ? 1 : product / square
 }
 
-const HORIZON_BAND = 3
-
 /** From this difference of colour on, a change is one to see. */
 const SEEN = 0.045
 
@@ -309,16 +303,14 @@ const findHorizon = (plane: Plane): number | null => {
   const { width, height } = plane
   if (height < 40) return null
   const columns = Array.from({ length: 24 }, (_, index) => Math.floor(((index + 0.5) / 24) * width))
-  const change = (x: number, y: number): number => {
-    const band = (from: number): Lab =>
-      meanOf(Array.from({ length: HORIZON_BAND }, (_, index) => at(plane, x, from + index)))
-    const [above, below] = [band(y - HORIZON_BAND), band(y)]
-    return Math.hypot(above[0] - below[0], above[1] - below[1], above[2] - below[2])
-  }
   const [first, last] = [Math.floor(height * 0.12), Math.ceil(height * 0.88)]
-  const changes = columns.map((x) =>
-    Array.from({ length: height }, (_, y) => (y < first || y > last ? 0 : change(x, y))),
-  )
+  const changes = columns.map((x) => {
+    // Each row with the two below it, so that a speck or a thin wave is no line.
+    const bands = Array.from({ length: height }, (_, y) =>
+      meanOf([at(plane, x, y), at(plane, x, y + 1), at(plane, x, y + 2)]),
+    )
+    return bands.map((band, y) => (y < first || y > last ? 0 : distance(bands[y - 3] ?? band, band)))
+  })
   let best = { y: 0, part: 0, strength: 0 }
   for (let y = first; y <= last; y += 1) {
     // A line is seldom level to the pixel.
@@ -341,7 +333,7 @@ const plainBackground = (plane: Plane): Dominant | null => {
   const [main] = dominantColors(rim, meanOf(rim))
   if (!main) return null
   const mean = meanOf(rim)
-  const away = rim.map((lab) => Math.hypot(lab[0] - mean[0], lab[1] - mean[1], lab[2] - mean[2]))
+  const away = rim.map((lab) => distance(lab, mean))
   return quantile(
     away.sort((a, b) => a - b),
     0.85,

@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { crc32, deflateSync } from 'node:zlib'
 import sharp from 'sharp'
-import type { TestSite } from '../../../test/build-site.ts'
-import { buildSite } from '../../../test/build-site.ts'
-import { createUser } from '../../../test/factories.ts'
-import { createFakeVision, failsWith } from '../../../test/fakes/vision-provider.ts'
-import { createOutbound } from '../../files/fetch-remote.ts'
-import { setSetting } from '../../kernel/catalog/administer.ts'
-import { units } from '../../kernel/money.ts'
-import type { Outbound, OutboundRequest } from '../../kernel/ports/outbound.ts'
-import { ProviderError } from '../../kernel/ports/provider.ts'
-import { createSketch } from '../../providers/sketch/sketch.ts'
-import { aigentools } from './dialect.ts'
+import { aigentools } from '../src/dialects/aigentools/dialect.ts'
+import { createOutbound } from '../src/files/fetch-remote.ts'
+import { setSetting } from '../src/kernel/catalog/administer.ts'
+import { units } from '../src/kernel/money.ts'
+import type { Outbound, OutboundRequest } from '../src/kernel/ports/outbound.ts'
+import { ProviderError } from '../src/kernel/ports/provider.ts'
+import { createSketch } from '../src/providers/sketch/sketch.ts'
+import type { TestSite } from './build-site.ts'
+import { buildSite } from './build-site.ts'
+import { createUser } from './factories.ts'
+import { createFakeVision, failsWith } from './fakes/vision-provider.ts'
 
 // 6.1 分析图片生成提示词, from the wire to the picture and back.
 
@@ -249,7 +249,7 @@ describe('B3: nothing in the body chooses whom the server talks to, but the publ
     await site.context.files.put(key, picture)
     const own = `${site.context.publicUrl}/files/${key}`
     assert.equal((await post({ imageUrl: own, template: 'ecommerce' })).status, 200)
-    for (const wrong of ['nothing.png', `${site.context.ids.token(32)}.png`, '../../secret', '%2e%2e/x', ''])
+    for (const wrong of ['nothing.png', `${site.context.ids.token(32)}.png`, '../src/secret', '%2e%2e/x', ''])
       await refusedPicture(`${site.context.publicUrl}/files/${wrong}`)
     assert.deepEqual(fetched, [])
   })
