@@ -23,7 +23,7 @@ two or three sentences: the product, its strongest visible selling point, and wh
 
 变体 1 · a title of at most eight characters（时长 6 秒）
 正向提示词：50 to 90 words, in this order: shot and length ("One continuous 6-second shot"), product as seen, the camera move with direction, speed, start and end, what moves naturally, light, background, lens and depth of field, "photorealistic, commercial product video, steady". Present tense.
-反向提示词：15 to 30 words: cuts, camera shake, fast motion, warping, morphing, changing product, extra objects, extra fingers, mirror, reflection of people, text, watermark, and what this picture in particular puts at risk.
+反向提示词：15 to 30 words: cuts, camera shake, fast motion, warping, morphing, changing product, extra objects, extra fingers, mirror, reflection of people, added text, watermark, and what this picture in particular puts at risk.
 说明：one sentence: which selling point the move shows, and where in a shop it fits (首图视频, 详情页, 信息流).
 
 变体 2 and so on, in the same form, with an empty line between variants.

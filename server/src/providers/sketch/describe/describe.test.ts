@@ -76,6 +76,7 @@ describe('what is measured is what is there', () => {
       measure(await svg(`<rect width="600" height="600" fill="${color}"/>`))
     assert.ok((await plain('#e0a050')).warmth.all > 0.05)
     assert.ok((await plain('#3060c0')).warmth.all < -0.05)
+    assert.ok(Math.abs((await plain('#3c9a4a')).warmth.all) < 0.03)
     assert.ok((await plain('#f5f5f5')).lightness.mean > 0.9)
     assert.ok((await plain('#101010')).shadows > 0.99)
     assert.ok((await plain('#808080')).chroma < 0.001)

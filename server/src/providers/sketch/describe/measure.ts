@@ -17,7 +17,7 @@ export type Measurement = {
   highlights: number
   shadows: number
   chroma: number
-  /** Blue to yellow: of all, of the lighter and of the darker part; above 0 is warm. */
+  /** From blue to orange: of all, of the lighter and of the darker part; above 0 is warm. */
   warmth: { all: number; lights: number; darks: number }
   /** How much lighter the right is than the left, the bottom than the top, the middle than the edges. */
   light: { toRight: number; toBottom: number; toMiddle: number }
@@ -105,12 +105,15 @@ const toPlane = (data: Buffer, width: number, height: number, channels: number):
 const quantile = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0
 
+/** Along the line from blue to orange; by yellow alone a lawn would be warm. */
+const toWarmth = ([, a, b]: Lab): number => 0.5 * a + 0.866 * b
+
 const measureTones = (plane: Plane) => {
   const { labs, mean } = plane
   const sorted = labs.map((lab) => lab[0]).sort((a, b) => a - b)
   const middle = quantile(sorted, 0.5)
   const share = (holds: (lab: Lab) => boolean): number => labs.filter(holds).length / labs.length
-  const warmthOf = (holds: (lab: Lab) => boolean): number => meanOf(labs.filter(holds))[2]
+  const warmthOf = (holds: (lab: Lab) => boolean): number => toWarmth(meanOf(labs.filter(holds)))
   return {
     colors: dominantColors(labs, mean),
     lightness: { mean: mean[0], low: quantile(sorted, 0.05), high: quantile(sorted, 0.95) },
@@ -118,7 +121,7 @@ const measureTones = (plane: Plane) => {
     shadows: share((lab) => lab[0] < 0.22),
     chroma: labs.reduce((sum, lab) => sum + Math.sqrt(lab[1] * lab[1] + lab[2] * lab[2]), 0) / labs.length,
     warmth: {
-      all: mean[2],
+      all: toWarmth(mean),
       lights: warmthOf((lab) => lab[0] >= middle),
       darks: warmthOf((lab) => lab[0] < middle),
     },
