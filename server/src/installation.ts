@@ -80,5 +80,6 @@ export const SQL_SOURCES = {
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
     'kernel/payments/orders.sql',
+    'kernel/tools/analyze-picture.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

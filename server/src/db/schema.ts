@@ -34,6 +34,19 @@ export interface Account {
   uuid: string;
 }
 
+export interface Analysis {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  finished_at: Date | null;
+  id: Generated<bigint>;
+  input_tokens: bigint | null;
+  outcome: string | null;
+  output_tokens: bigint | null;
+  provider: string | null;
+  template: string;
+  template_version: number;
+}
+
 export interface Attempt {
   channel_id: bigint | null;
   ended_at: Date | null;
@@ -316,6 +329,7 @@ export interface Work {
 
 export interface DB {
   account: Account;
+  analysis: Analysis;
   attempt: Attempt;
   channel: Channel;
   connection: Connection;

@@ -1,6 +1,5 @@
-import type { ModelKind } from './catalog/catalog.ts'
 import type { Fen } from './fen.ts'
-import type { TaskKind } from './generation/task-input.ts'
+import type { ModelKind, TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
 export type Limit = { points: number; perSeconds: number }
@@ -46,6 +45,10 @@ export type Preset = {
   /** Largest picture an edge asks for, in pixels a side. */
   maxSide: number
   limits: Readonly<Record<RateClass, Limit>>
+  /** How many pictures an account may have described, counted in the database: each costs the operator. */
+  analysisLimit: Limit
+  /** Templates that an operator switched off, by name. */
+  templatesOff: readonly string[]
   /** The id that clients see for a new task. */
   taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
 }

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
-import type { TaskKind } from '../generation/task-input.ts'
+import type { ModelKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
@@ -20,8 +20,6 @@ export type Channel = {
 }
 
 export type ModelState = 'open' | 'draft' | 'closed'
-/** What a model makes. Texts and descriptions of pictures are not tasks. */
-export type ModelKind = TaskKind | 'text' | 'vision'
 
 export type Model = {
   id: bigint

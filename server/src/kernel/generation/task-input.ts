@@ -2,6 +2,9 @@ import type { CustomJob, ImageJob, VideoJob } from '../ports/provider.ts'
 
 export type TaskKind = 'image' | 'video' | 'custom'
 
+/** What a model is for: tasks, or text that is written while somebody waits. */
+export type ModelKind = TaskKind | 'text' | 'vision'
+
 type JobOnly = 'kind' | 'model' | 'source'
 
 /**
