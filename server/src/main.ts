@@ -42,6 +42,7 @@ async function startSite(
     publicUrl: site.publicUrl,
     secretKey,
     mail: config,
+    storage: config.storage,
     providers: [createSketch()],
     gateways: [createEpay(outbound), createSandbox()],
     outbound,

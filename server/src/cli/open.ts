@@ -39,6 +39,7 @@ export async function withSite<T>(
       publicUrl: configured.publicUrl,
       secretKey: installation.secretKey,
       mail: config,
+      storage: config.storage,
       providers: [],
       gateways: [createEpay(outbound), createSandbox()],
       outbound,
