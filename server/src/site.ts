@@ -6,8 +6,6 @@ import { whenDatabaseAnswers } from './db/errors.ts'
 import { migrate } from './db/migrate.ts'
 import { openPostgresEvents } from './events/postgres-events.ts'
 import { openDiskStore } from './files/disk-store.ts'
-import { openOssStore, openOssUploads } from './files/oss-store.ts'
-import { openS3Store } from './files/s3-store.ts'
 import type { Dialect } from './http/dialect.ts'
 import { SQL_SOURCES } from './installation.ts'
 import { createAccount } from './kernel/accounts/register.ts'
@@ -117,12 +115,15 @@ async function openFiles({ storage, dataDir, dialect }: SiteOptions): Promise<{
   close: () => void
 }> {
   const nothing = (): void => {}
+  // Their libraries are large, and most installations need neither.
   switch (storage?.kind) {
     case 's3': {
+      const { openS3Store } = await import('./files/s3-store.ts')
       const { close, ...store } = openS3Store(storage.account, dialect.name)
       return { store, directUploads: null, close }
     }
     case 'oss': {
+      const { openOssStore, openOssUploads } = await import('./files/oss-store.ts')
       const store = openOssStore(storage.account, dialect.name)
       return { store, directUploads: openOssUploads(storage.account), close: nothing }
     }

@@ -6,6 +6,7 @@ const EXPIRED = [
   statement('expired sessions', `delete from session where expires_at < now() - interval '7 days'`),
   statement('expired codes', `delete from email_code where expires_at < now() - interval '1 day'`),
   statement('old idempotency keys', `delete from idempotency where created_at < now() - interval '30 days'`),
+  statement('old upload counts', `delete from upload_count where day < (now() at time zone 'utc')::date - 1`),
   statement('partitions', 'select ensure_partitions()'),
 ]
 
