@@ -125,20 +125,19 @@ function send(options: {
   host?: string
   headers?: Record<string, string>
   body?: Buffer
+  agent?: Agent
 }): Promise<Answer> {
-  const { method = 'GET', path, host = `127.0.0.1:${port}`, headers = {}, body } = options
+  const { method = 'GET', path, host = `127.0.0.1:${port}`, headers = {}, body, agent: by } = options
+  const where = { host: '127.0.0.1', port, method, path, headers: { host, ...headers } }
   return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: '127.0.0.1', port, method, path, headers: { host, ...headers } },
-      (reply) => {
-        const chunks: Buffer[] = []
-        reply.on('data', (chunk) => chunks.push(chunk))
-        reply.on('end', () => {
-          const bytes = Buffer.concat(chunks)
-          resolve({ status: reply.statusCode ?? 0, headers: reply.headers, bytes, text: bytes.toString() })
-        })
-      },
-    )
+    const sent = request({ ...where, ...(by && { agent: by }) }, (reply) => {
+      const chunks: Buffer[] = []
+      reply.on('data', (chunk) => chunks.push(chunk))
+      reply.on('end', () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({ status: reply.statusCode ?? 0, headers: reply.headers, bytes, text: bytes.toString() })
+      })
+    })
     sent.on('error', reject)
     sent.end(body)
   })
