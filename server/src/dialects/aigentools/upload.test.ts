@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, request } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { after, afterEach, before, test } from 'node:test'
@@ -212,6 +213,7 @@ for (const [host, uploadHost, bucket] of [
   ['127.0.0.1', '127.0.0.1', 'uploads'],
   ['localhost', 'uploads.localhost', 'uploads'],
   ['app.example.com', 'app.example.com', 'app'],
+  ['example.com', 'example.com', 'example'],
   ['a.example.com', 'uploads.a.example.com', 'uploads'],
 ] as const) {
   test(`the front-end's client uploads a picture to a site at ${host}, and it is there`, async () => {
@@ -246,6 +248,47 @@ for (const [host, uploadHost, bucket] of [
     assert.ok(await site.context.files.stat(key))
   })
 }
+
+test('the client as browsers run it uploads too', async () => {
+  const ticket = await ticketOf(await aUser())
+  const { accessKeyId, accessKeySecret, securityToken: stsToken, region, bucket, endpoint } = ticket
+  // It asks for a browser's window and signs by other rules then; what carries its requests is ours, and leaves out
+  // what a browser does not let it set.
+  const scope = globalThis as { window?: unknown; location?: unknown }
+  scope.window = scope
+  scope.location = new URL('http://front.example.com/')
+  try {
+    const BrowserOSS: typeof OSS = createRequire(import.meta.url)('ali-oss/dist/aliyun-oss-sdk.js')
+    const sent: Record<string, string>[] = []
+    const urllib = {
+      request: async (url: string, asked: { headers: Record<string, string>; content: Uint8Array }) => {
+        const { host: _, 'Content-Length': __, ...headers } = asked.headers
+        sent.push(headers)
+        const { pathname: path } = new URL(url)
+        const {
+          status,
+          headers: answered,
+          bytes,
+        } = await send({
+          method: 'PUT',
+          path,
+          headers,
+          body: Buffer.from(asked.content),
+        })
+        return { status, headers: answered, data: bytes, res: { status, headers: answered } }
+      },
+    }
+    const options = { region, accessKeyId, accessKeySecret, stsToken, bucket, endpoint, secure: true, urllib }
+    const { Buffer: BrowserBuffer } = BrowserOSS as unknown as { Buffer: typeof Buffer }
+    const client = new BrowserOSS(options as OSS.Options)
+    const { url } = (await client.put(aName(), BrowserBuffer.from(picture))) as unknown as PutAnswer
+    assert.equal((await send({ path: new URL(url).pathname })).status, 200)
+    assert.ok(sent[0]?.['x-oss-user-agent']?.startsWith('aliyun-sdk-js/'))
+  } finally {
+    delete scope.window
+    delete scope.location
+  }
+})
 
 test('what a browser sends is allowed to it: the preflight, and the answer it reads', async () => {
   const asked = 'authorization,content-type,x-oss-date,x-oss-security-token,x-oss-user-agent'
@@ -484,6 +527,19 @@ test('five mebibytes are the most, said or not', async () => {
   assertRefused(await putSigned(ticket, aName(), over, unsaid), 400, 'EntityTooLarge')
   assert.equal((await putSigned(ticket, aName(), full, unsaid)).status, 200)
   const far = Buffer.concat([full, Buffer.alloc(6 * most)])
+  // Said to be too large, it is refused before any of it comes.
+  const saidName = aName()
+  const said = signed(ticket, saidName, { 'content-length': String(most + 1) })
+  const early = await new Promise<number | undefined>((resolve, reject) => {
+    const asking = request({ host: '127.0.0.1', port, method: 'PUT', path: `/${saidName}`, headers: said })
+    asking.on('response', (reply) => {
+      resolve(reply.statusCode)
+      asking.destroy()
+    })
+    asking.on('error', reject)
+    asking.flushHeaders()
+  })
+  assert.equal(early, 400)
   const one = new Agent({ keepAlive: true, maxSockets: 1 })
   const name = aName()
   const headers = signed(ticket, name, unsaid)
