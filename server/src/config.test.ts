@@ -49,6 +49,70 @@ test("a site's own form of a variable wins", () => {
   assert.equal(site?.publicUrl, 'https://wali.example.com')
 })
 
+test('files lie where STORAGE_URL says', () => {
+  assert.deepEqual(readConfig({}).storage, { kind: 'disk' })
+  assert.deepEqual(readConfig({ STORAGE_URL: 'file:' }).storage, { kind: 'disk' })
+  const s3 = 's3://key:se%2Fcret@minio.example.com:9000/pictures?region=eu-west-1&tls=0'
+  assert.deepEqual(readConfig({ STORAGE_URL: s3 }).storage, {
+    kind: 's3',
+    account: {
+      endpoint: 'http://minio.example.com:9000',
+      region: 'eu-west-1',
+      bucket: 'pictures',
+      isPathStyle: true,
+      accessKeyId: 'key',
+      secretAccessKey: 'se/cret',
+    },
+  })
+  const amazon = readConfig({ STORAGE_URL: 's3://key:secret@s3.eu-west-1.amazonaws.com/pictures' }).storage
+  assert.ok(amazon.kind === 's3' && !amazon.account.isPathStyle)
+  assert.equal(amazon.account.endpoint, 'https://s3.eu-west-1.amazonaws.com')
+  const oss = 'oss://key:secret@pictures.cn-beijing?role_arn=acs:ram::1234:role/uploads'
+  assert.deepEqual(readConfig({ STORAGE_URL: oss }).storage, {
+    kind: 'oss',
+    account: {
+      bucket: 'pictures',
+      region: 'oss-cn-beijing',
+      accessKeyId: 'key',
+      accessKeySecret: 'secret',
+      endpoint: null,
+      roleArn: 'acs:ram::1234:role/uploads',
+      stsEndpoint: null,
+    },
+  })
+})
+
+test('a bad STORAGE_URL is refused without showing its secret', () => {
+  const bad = [
+    'disk',
+    'ftp://key:hidden@host/bucket',
+    's3://key:hid/den@host/bucket',
+    's3://key:hidden@host',
+    's3://key:hidden@host/Bucket',
+    's3://key@host/hidden',
+    's3://key:hidden%@host/bucket',
+    's3://key:hidden@host/bucket?hidden=1',
+    's3://key:hidden@host/bucket?tls=maybe',
+    's3://key:hidden@host/bucket?region=hidden/x',
+    'oss://key:hidden@bucket',
+    'oss://key:hidden@bucket.oss-cn-beijing/path',
+    'oss://key:hidden@bucket.oss-cn-beijing?role_arn=hidden',
+    'oss://key:hidden@bucket.oss-cn-beijing?endpoint=hidden',
+  ]
+  for (const value of bad) {
+    assert.throws(
+      () => readConfig({ STORAGE_URL: value }),
+      (error: unknown) => {
+        assert.ok(error instanceof ConfigError, value)
+        assert.match(error.message, /STORAGE_URL/, value)
+        assert.doesNotMatch(error.message, /hid/, value)
+        assert.equal(error.message.match(/[.]$/g)?.length, 1, error.message)
+        return true
+      },
+    )
+  }
+})
+
 const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ SITES: 'nothing' }, /SITES names "nothing"/],
   [{ SITES: 'waliassets:99999' }, /SITES gives waliassets the port/],

@@ -41,6 +41,7 @@ async function startSite(
     secretKey,
     mail: config,
     ...createEdges(outbound),
+    storage: config.storage,
     outbound,
     log: siteLog,
   })

@@ -39,6 +39,7 @@ export async function withSite<T>(
       secretKey: installation.secretKey,
       mail: config,
       ...createEdges(outbound),
+      storage: config.storage,
       outbound,
       log: installation.log,
     })

@@ -21,6 +21,8 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
 export interface Account {
   created_at: Generated<Date>;
   email: string | null;
@@ -157,6 +159,11 @@ export interface Idempotency {
   order_id: bigint | null;
   scope: string;
   task_id: bigint | null;
+}
+
+export interface LooseFile {
+  since: Generated<Date>;
+  store_key: string;
 }
 
 export interface Migration {
@@ -307,6 +314,23 @@ export interface Task {
   worker: string | null;
 }
 
+export interface Upload {
+  account_id: bigint;
+  bytes: bigint;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  id: Generated<bigint>;
+  media_type: string;
+  name: string;
+  store_key: string | null;
+}
+
+export interface UploadCount {
+  account_id: bigint;
+  day: Timestamp;
+  uploads: number;
+}
+
 export interface Wallet {
   account_id: bigint;
   available: Generated<bigint>;
@@ -339,6 +363,7 @@ export interface DB {
   finding: Finding;
   hold: Hold;
   idempotency: Idempotency;
+  loose_file: LooseFile;
   migration: Migration;
   model: Model;
   payment_channel: PaymentChannel;
@@ -351,6 +376,8 @@ export interface DB {
   setting: Setting;
   sql_function_file: SqlFunctionFile;
   task: Task;
+  upload: Upload;
+  upload_count: UploadCount;
   wallet: Wallet;
   work: Work;
 }

@@ -19,6 +19,7 @@ import { mountNotifications } from './payments.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
+import { mountUploads } from './uploads.ts'
 
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -135,6 +136,7 @@ export async function buildApp(
 
   mountOperations(app, context, options.metrics)
   mountFiles(app, context, dialect)
+  if (dialect.preset.takesUploads) mountUploads(app, context, dialect)
   mountNotifications(app, context, dialect)
   mountReference(app, context, dialect)
   mountCashier(app, context, dialect)

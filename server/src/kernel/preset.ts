@@ -44,6 +44,8 @@ export type Preset = {
   taskMs: number
   /** Largest picture an edge asks for, in pixels a side. */
   maxSide: number
+  /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
+  takesUploads?: boolean
   limits: Readonly<Record<RateClass, Limit>>
   /** How many pictures an account may have described, counted in the database: each costs the operator. */
   analysisLimit: Limit

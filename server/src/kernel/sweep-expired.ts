@@ -7,6 +7,7 @@ const EXPIRED = [
   statement('expired codes', `delete from email_code where expires_at < now() - interval '1 day'`),
   statement('old idempotency keys', `delete from idempotency where created_at < now() - interval '30 days'`),
   statement('old analyses', `delete from analysis where created_at < now() - interval '13 months'`),
+  statement('old upload counts', `delete from upload_count where day < (now() at time zone 'utc')::date - 1`),
   statement('partitions', 'select ensure_partitions()'),
 ]
 

@@ -25,6 +25,7 @@ export const preset: Preset = {
   mostAttempts: 4,
   taskMs: HOUR_MS,
   maxSide: 4_096,
+  takesUploads: true,
   limits: {
     auth: { points: 60, perSeconds: 60 },
     generate: { points: 120, perSeconds: 60 },
