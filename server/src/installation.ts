@@ -80,5 +80,7 @@ export const SQL_SOURCES = {
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
     'kernel/payments/orders.sql',
+    'kernel/payments/channels.sql',
+    'kernel/accounts/administer.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

@@ -17,6 +17,7 @@ import {
 import { createOrder } from '../src/kernel/payments/create-order.ts'
 import type { Order } from '../src/kernel/payments/order.ts'
 import { readOrderById } from '../src/kernel/payments/order.ts'
+import { quotePackage } from '../src/kernel/payments/packages.ts'
 import { refundOrder } from '../src/kernel/payments/refund.ts'
 import { readBalance } from '../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../src/kernel/wallet/verify.ts'
@@ -71,7 +72,8 @@ async function order(
     site.context,
     { accountId },
     {
-      packageId,
+      item: quotePackage(site.context, packageId),
+      channelUuid: null,
       method: 'alipay',
       returnUrl: 'https://shop.example.com/back',
       idempotencyKey: key === null ? null : bindIdempotencyKey('payment/create', key, { packageId }),
@@ -437,7 +439,8 @@ test('the sandbox cashier is a page whose pay button credits once, through the d
       sandboxed.context,
       { accountId },
       {
-        packageId: 'package_100',
+        item: quotePackage(sandboxed.context, 'package_100'),
+        channelUuid: null,
         method: 'wxpay',
         returnUrl: 'https://shop.example.com/back',
         idempotencyKey: null,
@@ -467,7 +470,8 @@ test('the sandbox cashier is a page whose pay button credits once, through the d
     const epay = { url: 'http://127.0.0.1:9', merchant: '1', secret: 'a longer key' }
     await ensureChannels(sandboxed.context, { epay, sandbox: true })
     const buy = {
-      packageId: 'package_100',
+      item: quotePackage(sandboxed.context, 'package_100'),
+      channelUuid: null,
       method: 'wxpay',
       returnUrl: '',
       idempotencyKey: null,

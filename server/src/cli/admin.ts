@@ -1,16 +1,13 @@
 import { Command, Option } from 'commander'
-import type { AccountSummary } from '../kernel/accounts/administer.ts'
-import {
-  findAccountFor,
-  listAccounts,
-  resetPassword,
-  setAccountState,
-} from '../kernel/accounts/administer.ts'
+import type { AccountSummary } from '../kernel/accounts/account.ts'
+import { findAccountFor } from '../kernel/accounts/account.ts'
+import { resetPassword, setAccountState } from '../kernel/accounts/administer.ts'
+import { listAccounts } from '../kernel/accounts/list.ts'
 import { createAccount } from '../kernel/accounts/register.ts'
 import { listPrices, setModelState, setPrice, setSetting } from '../kernel/catalog/administer.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Credits } from '../kernel/money.ts'
-import { credits, parseCredits, toText } from '../kernel/money.ts'
+import { parseCredits, toText } from '../kernel/money.ts'
 import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
@@ -56,8 +53,13 @@ function usersCommand(): Command {
           limit: wholeNumber('--limit', options.limit),
           offset: wholeNumber('--offset', options.offset),
         }
-        const rows = await listAccounts(context, { search: options.search ?? null, ...page })
-        printRows(rows.map(presentAccount), options.json ?? false)
+        const filter = { search: options.search ?? null, role: null, active: null, withClosed: true }
+        const { items } = await listAccounts(
+          context,
+          { ...filter, createdFrom: null, createdBefore: null },
+          page,
+        )
+        printRows(items.map(presentAccount), options.json ?? false)
       }),
     )
   shared(users.command('show <account>'))
@@ -246,7 +248,7 @@ function presentAccount(account: AccountSummary) {
     email: account.email,
     role: account.role,
     state: account.state,
-    credits: toText(credits(account.available)),
+    credits: toText(account.available),
     held: toText(account.held),
     spent: toText(account.spent),
     since: account.created_at,

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { findAccountFor } from '../kernel/accounts/administer.ts'
+import { findAccountFor } from '../kernel/accounts/account.ts'
 import { formatYuan, parseYuan } from '../kernel/fen.ts'
 import { toText } from '../kernel/money.ts'
 import { addChannel, deleteChannel, enableChannel, listChannels } from '../kernel/payments/channels.ts'

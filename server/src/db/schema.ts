@@ -22,7 +22,9 @@ export type JsonPrimitive = boolean | number | string | null;
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
 export interface Account {
+  activated_at: Generated<Date>;
   created_at: Generated<Date>;
+  deactivated_at: Date | null;
   email: string | null;
   id: Generated<bigint>;
   password_hash: string;
@@ -32,6 +34,7 @@ export interface Account {
   updated_at: Generated<Date>;
   username: string;
   uuid: string;
+  version: Generated<number>;
 }
 
 export interface Attempt {
@@ -153,6 +156,7 @@ export interface Model {
 }
 
 export interface PaymentChannel {
+  account_version: Generated<number>;
   created_at: Generated<Date>;
   deleted_at: Date | null;
   enabled: Generated<boolean>;
@@ -170,6 +174,7 @@ export interface PaymentChannel {
 
 export interface PaymentOrder {
   account_id: bigint;
+  account_version: Generated<number>;
   amount_fen: bigint;
   channel_id: bigint;
   checkout_until: Date | null;
@@ -224,6 +229,15 @@ export interface QueueClock {
 export interface QueuePlace {
   account_id: bigint;
   turn: bigint;
+}
+
+export interface RetiredChannelAccount {
+  channel_id: bigint;
+  merchant: string;
+  retired_at: Generated<Date>;
+  secret: Buffer;
+  url: string;
+  version: number;
 }
 
 export interface Session {
@@ -317,6 +331,7 @@ export interface DB {
   price: Price;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  retired_channel_account: RetiredChannelAccount;
   session: Session;
   setting: Setting;
   sql_function_file: SqlFunctionFile;
