@@ -1,5 +1,9 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { adminPaymentRoutes } from './admin-payment.ts'
+import { adminUserRoutes } from './admin-users.ts'
+import { authRoutes } from './auth.ts'
 import { faults } from './faults.ts'
+import { paymentRoutes } from './payment.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
@@ -12,6 +16,6 @@ export const aigentools: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [...authRoutes, ...paymentRoutes, ...adminUserRoutes, ...adminPaymentRoutes],
   reference,
 }
