@@ -12,6 +12,7 @@ import { createEpay } from '../src/gateways/epay/epay.ts'
 import { setAccountState } from '../src/kernel/accounts/administer.ts'
 import { authenticate } from '../src/kernel/accounts/authenticate.ts'
 import { closeAccount } from '../src/kernel/accounts/close.ts'
+import { logOut } from '../src/kernel/accounts/log-out.ts'
 import { updateAccount } from '../src/kernel/accounts/update.ts'
 import { submitTask } from '../src/kernel/generation/submit.ts'
 import type { Credits } from '../src/kernel/money.ts'
@@ -322,6 +323,40 @@ test('100 logouts and uses of one token at once: after the first logout was answ
     )
     assert.equal((await call('GET', '/auth/user', { token })).http, 401, `round ${round}`)
   }
+})
+
+test('a session that was read before its logout committed is not remembered after it', async () => {
+  const { token } = (await register('overtaken')).data
+  const { db } = site.context
+  let letGo = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  let isRead = (): void => {}
+  const read = new Promise<void>((resolve) => {
+    isRead = resolve
+  })
+  site.context.db = {
+    ...db,
+    rows: async (what, values) => {
+      const rows = await db.rows(what, values)
+      isRead()
+      if (what.name === 'read session') await held
+      return rows as never
+    },
+  }
+  const early = call('GET', '/auth/user', { token })
+  await read
+  site.context.db = db
+  const [row] = await db.rows<{ account_id: bigint }>(
+    statement('account of session', 'select account_id from session where id = $1'),
+    [idOf(token)],
+  )
+  assert.ok(row)
+  await logOut(site.context, { accountId: row.account_id, sessionId: idOf(token) })
+  letGo()
+  assert.equal((await early).http, 200, 'it had begun before')
+  assert.equal((await call('GET', '/auth/user', { token })).message, 'Token has been revoked')
 })
 
 async function within(ms: number, isSo: () => Promise<boolean>): Promise<void> {
@@ -656,6 +691,20 @@ test('two administrators demote, disable and delete each other at once: one is a
   } finally {
     await pair.close()
   }
+})
+
+test('closing ends what waits and gives it back before the answer', async () => {
+  const owner = await user(100)
+  for (let index = 0; index < 3; index += 1)
+    await submitTask(site.context, owner, pictureOf(`waiting ${index}`))
+  await closeAccount(site.context, null, owner.accountId)
+  const { available, held } = await readBalance(site.context, owner)
+  assert.deepEqual([available, held], [units(100), 0n])
+  const states = await site.context.db.rows<{ state: string }>(
+    statement('states of tasks', 'select distinct state from task where account_id = $1'),
+    [owner.accountId],
+  )
+  assert.deepEqual(states, [{ state: 'canceled' }])
 })
 
 test('closing while tasks are submitted and run: everything open is ended and paid back, the name is free, the books stay', async () => {
