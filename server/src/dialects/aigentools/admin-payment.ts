@@ -40,6 +40,7 @@ function presentConfig(channel: PaymentChannel) {
 
 /** What the kernel calls the parts of a channel is `config` here. */
 const namedHere = {
+  payment_method_refused: () => refuse(400, 'unsupported payment_method'),
   input_invalid: ({ field, problem }: Issue) =>
     refuse(400, describeIssue({ field: FIELDS[field] ?? field, problem })),
 }

@@ -46,11 +46,11 @@ function readRole(text: string | null): 'user' | 'admin' | null {
 const optional = <T extends Parameters<typeof Type.Optional>[0]>(type: T) =>
   Type.Optional(Type.Union([type, Type.Null()]))
 
-// Forms send null and "" for what was left empty.
+// Forms send null for what was left empty, and "" for a password that stays.
 const UpdateUser = Type.Object({
-  username: optional(Type.String({ maxLength: 100 })),
+  username: optional(Type.String({ minLength: 1, maxLength: 100 })),
   password: optional(Type.String({ maxLength: 200 })),
-  role: optional(Type.Union([Type.Literal('admin'), Type.Literal('user'), Type.Literal('')])),
+  role: optional(Type.Union([Type.Literal('admin'), Type.Literal('user')])),
   is_active: optional(Type.Boolean()),
   creditLimit: optional(Type.Number()),
   updated_at: optional(Type.String({ maxLength: 40 })),
@@ -71,9 +71,9 @@ const update = route({
   },
   run: (context, actor, { params, body }) =>
     updateAccount(context, actor, readId('user ID', params.id), {
-      username: body.username || undefined,
+      username: body.username ?? undefined,
       password: body.password ? requirePassword(body.password) : undefined,
-      role: body.role || undefined,
+      role: body.role ?? undefined,
       active: body.is_active ?? undefined,
       creditLimit: body.creditLimit == null ? undefined : readMoney('creditLimit', body.creditLimit),
       readAt: body.updated_at

@@ -8,7 +8,7 @@ import { listUsableChannels } from '../../kernel/payments/channels.ts'
 import type { OrderItem } from '../../kernel/payments/create-order.ts'
 import { createOrder } from '../../kernel/payments/create-order.ts'
 import { requireReturnUrl } from '../../kernel/payments/return-url.ts'
-import { done } from './envelope.ts'
+import { done, refuse } from './envelope.ts'
 
 /** 4.1 获取支付方式: the channels a payer may choose from; an empty list when there are none. */
 const methods = route({
@@ -38,6 +38,7 @@ const create = route({
   allow: 'user',
   rate: 'write',
   body: CreatePayment,
+  refusals: { payment_method_refused: () => refuse(400, 'unsupported payment_channel') },
   run: (context, actor, { body, idempotencyKey, origin }) =>
     createOrder(context, actor, {
       item: quoteTopUp(body.amount),
