@@ -222,7 +222,7 @@ test('/auth/user: the credit arithmetic of the document, and the token in use', 
   await site.context.db.rows(
     statement(
       'take picture back',
-      `select * from end_tasks_v1($1, array[$2]::bigint[], null, array['queued'], 'canceled', null)`,
+      `select * from end_tasks_v1($1, array[$2]::bigint[], null, array['awaiting_approval', 'queued'], 'canceled', null)`,
     ),
     [site.context.keys.chain, taskId],
   )
