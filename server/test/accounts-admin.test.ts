@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { statement } from '../src/db/database.ts'
 import { adminPaymentRoutes } from '../src/dialects/aigentools/admin-payment.ts'
 import { adminUserRoutes } from '../src/dialects/aigentools/admin-users.ts'
@@ -9,6 +10,9 @@ import { aigentools } from '../src/dialects/aigentools/dialect.ts'
 import { paymentRoutes } from '../src/dialects/aigentools/payment.ts'
 import { createOutbound } from '../src/files/fetch-remote.ts'
 import { createEpay } from '../src/gateways/epay/epay.ts'
+import { buildApp } from '../src/http/app.ts'
+import { route } from '../src/http/dialect.ts'
+import { createMetrics } from '../src/http/metrics.ts'
 import { setAccountState } from '../src/kernel/accounts/administer.ts'
 import { authenticate } from '../src/kernel/accounts/authenticate.ts'
 import { closeAccount } from '../src/kernel/accounts/close.ts'
@@ -44,6 +48,7 @@ before(async () => {
     gateways: [createEpay(createOutbound({ allow: [] }))],
     preset: {
       limits: limitsOf(1_000_000),
+      needsApproval: false,
       models: [{ name: 'pictures', title: 'Pictures', description: '', kind: 'image' }],
       prices: { image: units(20) },
     },
@@ -262,6 +267,30 @@ test('/auth/user is never limited, everything else is; nobody without an account
   } finally {
     await strict.close()
   }
+})
+
+test('a public route that is not limited does not start', async () => {
+  const open = route({
+    method: 'GET',
+    path: '/open-to-all',
+    allow: 'public',
+    rate: 'unlimited',
+    run: async () => null,
+    reply: () => ({ status: 200, body: null }),
+  })
+  const options = {
+    logger: pino({ level: 'silent' }),
+    metrics: createMetrics(site.context, () => 0),
+    trustProxy: [],
+  }
+  await assert.rejects(
+    buildApp(
+      site.context,
+      { ...aigentools, routes: [open], reference: { ...aigentools.reference, routes: {} } },
+      options,
+    ),
+    /public and unlimited/,
+  )
 })
 
 test('/auth/user costs one read beyond the cached session', async () => {
