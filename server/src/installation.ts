@@ -81,5 +81,7 @@ export const SQL_SOURCES = {
     'kernel/generation/advance.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
+    'kernel/payments/channels.sql',
+    'kernel/accounts/administer.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

@@ -1,16 +1,14 @@
 import { Command, Option } from 'commander'
-import type { AccountSummary } from '../kernel/accounts/administer.ts'
-import {
-  findAccountFor,
-  listAccounts,
-  resetPassword,
-  setAccountState,
-} from '../kernel/accounts/administer.ts'
+import type { AccountSummary } from '../kernel/accounts/account.ts'
+import { findAccountFor } from '../kernel/accounts/account.ts'
+import { resetPassword, setAccountState } from '../kernel/accounts/administer.ts'
+import { listAccounts } from '../kernel/accounts/list.ts'
 import { createAccount } from '../kernel/accounts/register.ts'
+import { updateAccount } from '../kernel/accounts/update.ts'
 import { listPrices, setPrice, setSetting } from '../kernel/catalog/administer.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Credits } from '../kernel/money.ts'
-import { credits, parseCredits, toText } from '../kernel/money.ts'
+import { parseCredits, toText } from '../kernel/money.ts'
 import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
@@ -45,7 +43,7 @@ function shared(command: Command): Command {
 
 function usersCommand(): Command {
   const users = new Command('users').description(
-    'accounts: list, show, create, adjust, disable, enable, close, password',
+    'accounts: list, show, create, adjust, change, disable, enable, close, password',
   )
   shared(users.command('list'))
     .description('list accounts, newest first')
@@ -58,8 +56,13 @@ function usersCommand(): Command {
           limit: wholeNumber('--limit', options.limit),
           offset: wholeNumber('--offset', options.offset),
         }
-        const rows = await listAccounts(context, { search: options.search ?? null, ...page })
-        printRows(rows.map(presentAccount), options.json ?? false)
+        const filter = { search: options.search ?? null, role: null, active: null, withClosed: true }
+        const { items } = await listAccounts(
+          context,
+          { ...filter, createdFrom: null, createdBefore: null },
+          page,
+        )
+        printRows(items.map(presentAccount), options.json ?? false)
       }),
     )
   shared(users.command('show <account>'))
@@ -109,6 +112,29 @@ function usersCommand(): Command {
     .option('--key <text>', 'makes a repeat of the same adjustment harmless')
     .action((account: string, amount: string, options: Shared & { reason: string; key?: string }) =>
       withSite(options.site, (context) => adjust(context, account, amount, options)),
+    )
+  shared(users.command('change <account>'))
+    .description('change a user name, role or credit limit')
+    .option('--username <name>', 'the new name')
+    .addOption(new Option('--role <role>', 'ends all sessions of the account').choices(['user', 'admin']))
+    .option('--credit-limit <amount>', 'how far below nothing the balance may go')
+    .action(
+      (
+        account: string,
+        options: Shared & { username?: string; role?: 'user' | 'admin'; creditLimit?: string },
+      ) =>
+        withSite(options.site, async (context) => {
+          const { username, role, creditLimit } = options
+          if (username === undefined && role === undefined && creditLimit === undefined)
+            throw new UsageError('Say what to change: --username, --role or --credit-limit.')
+          const { id } = await findAccountFor(context, account)
+          const changed = await updateAccount(context, null, id, {
+            username,
+            role,
+            creditLimit: creditLimit === undefined ? undefined : readAmount(creditLimit),
+          })
+          printRows([presentAccount(changed)], options.json ?? false)
+        }),
     )
   for (const [name, state, done] of [
     ['disable', 'disabled', 'is disabled; its sessions end within five seconds'],
@@ -219,9 +245,10 @@ function presentAccount(account: AccountSummary) {
     email: account.email,
     role: account.role,
     state: account.state,
-    credits: toText(credits(account.available)),
+    credits: toText(account.available),
     held: toText(account.held),
     spent: toText(account.spent),
+    credit_limit: toText(account.credit_limit),
     since: account.created_at,
   }
 }

@@ -24,7 +24,9 @@ export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Account {
+  activated_at: Generated<Date>;
   created_at: Generated<Date>;
+  deactivated_at: Date | null;
   email: string | null;
   id: Generated<bigint>;
   password_hash: string;
@@ -34,6 +36,7 @@ export interface Account {
   updated_at: Generated<Date>;
   username: string;
   uuid: string;
+  version: Generated<number>;
 }
 
 export interface Analysis {
@@ -186,6 +189,7 @@ export interface Model {
 }
 
 export interface PaymentChannel {
+  account_version: Generated<number>;
   created_at: Generated<Date>;
   deleted_at: Date | null;
   enabled: Generated<boolean>;
@@ -203,6 +207,7 @@ export interface PaymentChannel {
 
 export interface PaymentOrder {
   account_id: bigint;
+  account_version: Generated<number>;
   amount_fen: bigint;
   channel_id: bigint;
   checkout_until: Date | null;
@@ -257,6 +262,15 @@ export interface QueueClock {
 export interface QueuePlace {
   account_id: bigint;
   turn: bigint;
+}
+
+export interface RetiredChannelAccount {
+  channel_id: bigint;
+  merchant: string;
+  retired_at: Generated<Date>;
+  secret: Buffer;
+  url: string;
+  version: number;
 }
 
 export interface Session {
@@ -372,6 +386,7 @@ export interface DB {
   price: Price;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  retired_channel_account: RetiredChannelAccount;
   session: Session;
   setting: Setting;
   sql_function_file: SqlFunctionFile;

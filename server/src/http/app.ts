@@ -153,6 +153,9 @@ function mount(
   view: View,
 ): void {
   if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
+  // Behind a login an account can be stopped; before it nobody can.
+  if (route.rate === 'unlimited' && route.allow === 'public')
+    throw new Error(`${route.method} ${route.path} is public and unlimited`)
   app.route({
     method: route.method,
     url: `${dialect.base}${route.path}`,
@@ -161,7 +164,7 @@ function mount(
     ...(route.body && { schema: { body: route.body } }),
     // Who is asking is settled before a body is even read.
     onRequest: async (request) => {
-      if (route.allow !== 'public') request.actor = await identify(context, tokens, request)
+      if (route.allow !== 'public') await identify(context, tokens, request)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -184,6 +187,7 @@ function mount(
         params: request.params as Record<string, string>,
         query: firstValues(request.query),
         idempotencyKey: headerOf(request, 'idempotency-key'),
+        token: request.token ?? null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
       return send(reply, await route.handle(context, request.actor ?? null, what, view), 'ok')
@@ -194,6 +198,7 @@ function mount(
 declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor
+    token?: string
   }
   interface FastifyReply {
     outcome?: string
@@ -203,11 +208,12 @@ declare module 'fastify' {
   }
 }
 
-async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<Actor> {
+async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
   const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/\s+/)
   if (!scheme) throw refusal('credentials_missing')
   if (scheme.toLowerCase() !== 'bearer' || !token || rest.length > 0) throw refusal('credentials_invalid')
-  return authenticate(context, tokens.verify(token))
+  request.actor = await authenticate(context, tokens.verify(token))
+  request.token = token
 }
 
 /** An office behind one address logs in together: its limit is ten times that of one target. */
@@ -219,6 +225,7 @@ async function limit(context: Context, route: Route, request: FastifyRequest): P
 }
 
 async function take(context: Context, route: Route, key: string, factor: number): Promise<void> {
+  if (route.rate === 'unlimited') return
   const { points, perSeconds } = context.preset.limits[route.rate]
   const wait = await context.limiter.take({ name: route.rate, points: points * factor, perSeconds }, key)
   if (wait !== null) throw refusal('rate_limited', { retryAfterSeconds: wait })

@@ -61,3 +61,9 @@ export type CodePurpose = 'register' | 'login' | 'reset_password'
 
 /** What a route costs the system; each class is limited for itself, by account or, before login, by address. */
 export type RateClass = 'auth' | 'generate' | 'read' | 'write'
+
+/**
+ * What a route declares: a class, or that it is not limited because a refusal would do more harm than the call:
+ * a front-end that takes any failure of it for a logout. Only for one cheap read behind a login.
+ */
+export type RatePolicy = RateClass | 'unlimited'
