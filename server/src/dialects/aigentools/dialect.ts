@@ -3,6 +3,7 @@ import { faults } from './faults.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { transactionRoutes } from './transactions.ts'
 
 /** The aigentools-backend API of specs/aigentools.md: audited tasks on models that an operator defines. */
 export const aigentools: Dialect = {
@@ -12,6 +13,6 @@ export const aigentools: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [...transactionRoutes],
   reference,
 }
