@@ -139,6 +139,8 @@ function toLines(lines: readonly unknown[][]): string {
   return stringify([...lines], {
     record_delimiter: 'windows',
     escape_formulas: true,
+    // A lone CR or LF is no record delimiter here, but is one to many a reader.
+    quoted_match: /[\r\n]/,
     cast: { bigint: toFixedText, string: disarm },
   })
 }
