@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
-import { stringify } from 'csv-stringify/sync'
 import { route } from '../../http/dialect.ts'
-import { toFixedText, toNumber } from '../../kernel/money.ts'
+import { toNumber } from '../../kernel/money.ts'
 import type { EntryKind } from '../../kernel/wallet/statement.ts'
 import type { Transaction, TransactionFilter } from '../../kernel/wallet/transactions.ts'
 import { exportTransactions, listTransactions } from '../../kernel/wallet/transactions.ts'
+import { BYTE_ORDER_MARK, toCsvLines } from '../shared/csv.ts'
 import { done } from './envelope.ts'
 import { given, readAmount, readIdFilter, readMoment, readPage } from './query.ts'
 import { presentTime } from './time.ts'
@@ -117,45 +117,18 @@ const COLUMNS = [
   ...['ID', 'Time', 'User ID', 'Type', 'Amount', 'Balance Before', 'Balance After'],
   ...['Reason', 'Operator', 'IP Address', 'Device Info', 'Hash'],
 ]
-// Without it Excel takes Chinese for Latin-1; readers of CSV skip it.
-const BYTE_ORDER_MARK = '\ufeff'
-
 /** The head of the file comes before the first page is asked for, so a client hears at once that it is coming. */
 async function* toCsv(pages: AsyncIterable<Transaction[]>): AsyncGenerator<string, void, undefined> {
-  yield BYTE_ORDER_MARK + toLines([COLUMNS])
-  for await (const rows of pages) yield toLines(rows.map(toCells))
+  yield BYTE_ORDER_MARK + toCsvLines([COLUMNS])
+  for await (const rows of pages) yield toCsvLines(rows.map(toCells))
 }
 
-/** Money stays a bigint until it is written, which tells it from text and ids. */
 function toCells(row: Transaction) {
   const shown = presentTransaction(row)
   return [
     ...[shown.id, shown.created_at, shown.user_id, shown.type, row.amount, row.before, row.after],
     ...[shown.reason, shown.operator, shown.ip_address, shown.device_info, shown.hash],
   ]
-}
-
-function toLines(lines: readonly unknown[][]): string {
-  return stringify([...lines], {
-    record_delimiter: 'windows',
-    escape_formulas: true,
-    // A lone CR or LF is no record delimiter here, but is one to many a reader.
-    quoted_match: /[\r\n]/,
-    cast: { bigint: toFixedText, string: disarm },
-  })
-}
-
-const FORMULA = '[=+\\-@＝＋－＠]'
-const AFTER_BLANKS = new RegExp(`^\\s+(?=${FORMULA})`)
-const AFTER_SEPARATOR = new RegExp(`([;\\t\\r\\n]\\s*)(?=${FORMULA})`, 'g')
-
-/**
- * What csv-stringify's `escape_formulas` leaves: a formula after blanks, and one behind a semicolon or line end,
- * where a program that does not split at commas starts a cell. A User-Agent header has room for either (facts B21).
- */
-function disarm(text: string): string {
-  const inner = text.replace(AFTER_SEPARATOR, `$1'`)
-  return AFTER_BLANKS.test(text) ? `'${inner}` : inner
 }
 
 export const transactionRoutes = [list, download]

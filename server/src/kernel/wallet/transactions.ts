@@ -57,14 +57,19 @@ const DIRECTIONS: Readonly<Record<EntryKind, 'in' | 'out' | 'either' | 'neither'
   purchase_refund: 'out',
 }
 
+/** The kinds that a transaction can be of. */
+export const TRANSACTION_KINDS = (Object.keys(DIRECTIONS) as EntryKind[]).filter(
+  (kind) => DIRECTIONS[kind] !== 'neither',
+)
+
 /**
  * The kinds that can have a row in these bounds. A positive hold is looked for nowhere: PostgreSQL would go through
  * all holds by time before it knew that there is none.
  */
 function kindsOf({ kinds, least, most }: TransactionFilter): EntryKind[] {
-  return (kinds ?? (Object.keys(DIRECTIONS) as EntryKind[])).filter((kind) => {
+  return TRANSACTION_KINDS.filter((kind) => {
+    if (kinds && !kinds.includes(kind)) return false
     const direction = DIRECTIONS[kind]
-    if (direction === 'neither') return false
     return direction === 'in'
       ? most === null || most > 0n
       : direction === 'either' || least === null || least < 0n
