@@ -13,8 +13,8 @@ import type { Seeded } from './seed.ts'
 import { EXPORT, memory, openSeededSite } from './site.ts'
 
 const COUNT = 100_000
-/** How much more may be in use while all rows pass than after the first tenth of them; the file is 25 MB. */
-const MOST_GROWTH_MB = 8
+/** How much more may be in use while all rows pass than before; the file is 25 MB, its rows as objects far more. */
+const MOST_GROWTH_MB = 16
 /** The whole process, over the second half of the rows: during the first V8 makes room for short-lived objects. */
 const MOST_RSS_GROWTH_MB = 32
 
@@ -25,15 +25,22 @@ let port: number
 let token: string
 /** How often a connection was taken from the pool: once for each page of an export. */
 let asked = 0
+const sockets: Socket[] = []
 before(async () => {
   ;({ site, seeded, url, port, token } = await openSeededSite(COUNT))
   site.context.db.pool.on('acquire', () => {
     asked += 1
   })
 })
-after(() => site.close())
+after(() => {
+  // Closing waits for answers under way, and a failed test may have left one that nobody reads.
+  for (const socket of sockets) socket.destroy()
+  return site.close()
+})
 
 test('an export has every row once, newest first, in constant memory', async () => {
+  await download(`${url}?type=admin_adjustment`, token)
+  const start = memory()
   const samples: { rss: number; used: number }[] = []
   const seen = await download(url, token, (rows) => {
     if (rows >= ((samples.length + 1) * COUNT) / 10) samples.push(memory())
@@ -46,7 +53,7 @@ test('an export has every row once, newest first, in constant memory', async () 
   assert.equal(samples.length, 10)
   const used = samples.map((sample) => sample.used)
   const rss = samples.slice(4).map((sample) => sample.rss)
-  assert.ok(Math.max(...used) - (used[0] ?? 0) < MOST_GROWTH_MB, `MB in use: ${used.join(', ')}`)
+  assert.ok(Math.max(...used) - start.used < MOST_GROWTH_MB, `MB in use: ${start.used}, ${used.join(', ')}`)
   assert.ok(Math.max(...rss) - (rss[0] ?? 0) < MOST_RSS_GROWTH_MB, `MB of the process: ${rss.join(', ')}`)
 })
 
@@ -153,6 +160,7 @@ test('asking for the head of an export reads no row', async () => {
 /** An export on a bare socket, so that how fast it is read and how it ends are seen. */
 async function openExport() {
   const socket = connect(port, '127.0.0.1')
+  sockets.push(socket)
   let all = ''
   let isOver = false
   socket.on('error', () => {})
@@ -173,7 +181,7 @@ async function openExport() {
     }
     return all
   }
-  return { socket: socket as Socket, until, untilEnd: () => until(() => isOver) }
+  return { socket, until, untilEnd: () => until(() => isOver) }
 }
 
 /** Waits until nothing has been asked of the database for a while: buffers are full, or nobody is there. */
