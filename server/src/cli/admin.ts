@@ -18,6 +18,7 @@ import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { print, printRows } from './table.ts'
+import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
 
@@ -31,6 +32,7 @@ export function createAdminCommand(): Command {
   admin.addCommand(settingsCommand())
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
+  admin.addCommand(createTransactionsCommand())
   return admin
 }
 

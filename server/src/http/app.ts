@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fastify, LogController } from 'fastify'
@@ -190,7 +191,8 @@ function mount(
         token: request.token ?? null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
-      return send(reply, await route.handle(context, request.actor ?? null, what, view), 'ok')
+      const answer = await route.handle(context, request.actor ?? null, what, view)
+      return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })
 }
@@ -274,6 +276,13 @@ function send(reply: FastifyReply, answer: Reply, code: string): FastifyReply {
     .code(answer.status)
     .headers({ 'cache-control': 'no-store', ...answer.headers })
     .send(answer.body)
+}
+
+/** Left to Fastify, a HEAD would read the whole stream to throw it away. */
+function withoutStream(answer: Reply): Reply {
+  if (!(answer.body instanceof Readable)) return answer
+  answer.body.destroy()
+  return { ...answer, body: '' }
 }
 
 /**

@@ -4,7 +4,10 @@ import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
 import type { Preset, RatePolicy } from '../kernel/preset.ts'
 
-/** What goes back over the wire. */
+/**
+ * What goes back over the wire. A `Readable` as the body is streamed as fast as the client reads; when it fails in
+ * the middle the connection is broken off, so the route names its content type.
+ */
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
 
 /** Who may call a route: anybody, an account, or an administrator. Ownership is decided in the SQL. */
