@@ -71,7 +71,15 @@ export type Task = {
   updated_at: string
 }
 export type Credit = { total: number; used: number; available: number; usagePercentage: number }
-export type Channel = { id: number; uuid: string }
+export type Channel = { id: number; uuid: string; pid: string }
+/** An order that nobody has paid yet, and the fields that tell of its payment. */
+export type Order = {
+  user: User
+  channel: Channel
+  handle: string
+  number: string
+  form: Record<string, string>
+}
 
 export type Stage = SharedStage<Body> & {
   /** What answers at the addresses of models; a model without one runs on `provider`. */
@@ -85,6 +93,10 @@ export type Stage = SharedStage<Body> & {
   /** An open model that costs 2, unless said otherwise. */
   model: (changes?: object) => Promise<Model>
   channel: (changes?: object) => Promise<Channel>
+  /** An order of 100 through a channel of its own. */
+  order: () => Promise<Order>
+  /** Notifies as a gateway does, by form; the answer is plain text. */
+  notify: (form: Record<string, string>, uuid: string) => Promise<[status: number, text: string]>
   /** A task in state 1. */
   submit: (user: User, model: Model, input?: object) => Promise<Task>
   approve: (id: number) => Promise<Task>
@@ -195,6 +207,31 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       await worker.stop(1_000)
     }
   }
+  const channel: Stage['channel'] = async (changes = {}) => {
+    serial += 1
+    // A merchant's key signs for one site of a gateway only, so each has a number of its own.
+    const pid = String(1000 + serial)
+    const config = { pid, key: MERCHANT_KEY, gateway: 'https://pay.example.com' }
+    const body = { name: `channel ${serial}`, payment_method: 'epay', config, enable: true, ...changes }
+    return { ...(await expect<Channel>(call('POST', '/admin/payment/config', admin.token, body))), pid }
+  }
+  const order: Stage['order'] = async () => {
+    const [by, through] = [await user(), await channel()]
+    const body = {
+      ...{ amount: 100, payment_method_uuid: through.uuid, payment_channel: 'alipay' },
+      return_url: 'https://your-site.com/callback',
+    }
+    const made = await expect<{ jump_url: string; order_id: string }>(
+      call('POST', '/payment/create', by.token, body),
+    )
+    // The fake cashier names our number in its link.
+    const number = new URL(made.jump_url).searchParams.get('order') ?? ''
+    const form = {
+      ...{ pid: through.pid, out_trade_no: number, money: '100.00', trade_status: 'TRADE_SUCCESS' },
+      ...{ trade_no: stage.gateway.trades.get(number)?.gatewayTrade ?? '', sign: MERCHANT_KEY },
+    }
+    return { user: by, channel: through, handle: made.order_id, number, form }
+  }
   return {
     ...stage,
     send,
@@ -215,12 +252,16 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       }
       return expect<Model>(call('POST', '/models/create', admin.token, body))
     },
-    channel: async (changes = {}) => {
-      serial += 1
-      // A merchant's key signs for one site of a gateway only, so each has a number of its own.
-      const config = { pid: String(1000 + serial), key: MERCHANT_KEY, gateway: 'https://pay.example.com' }
-      const body = { name: `channel ${serial}`, payment_method: 'epay', config, enable: true, ...changes }
-      return expect<Channel>(call('POST', '/admin/payment/config', admin.token, body))
+    channel,
+    order,
+    notify: async (form, uuid) => {
+      const reply = await stage.site.app.inject({
+        method: 'POST',
+        url: aigentools.preset.notifyPath(uuid),
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        payload: new URLSearchParams(form).toString(),
+      })
+      return [reply.statusCode, reply.payload]
     },
     submit,
     approve,

@@ -188,7 +188,8 @@ for (const operation of operations) {
 
 test('ANY /payment/notify/:uuid: answers the gateway in its own words, without a token', async () => {
   const { contentType, successText } = operationOf('payment-notify')
-  const { form, uuid } = await openOrder()
+  const { form: fields, channel } = await stage.order()
+  const [form, uuid] = [new URLSearchParams(fields).toString(), channel.uuid]
   for (const [method, url, payload] of [
     ['GET', `/payment/notify/${uuid}?${form}`, undefined],
     ['POST', `/payment/notify/${uuid}`, form],
@@ -202,29 +203,6 @@ test('ANY /payment/notify/:uuid: answers the gateway in its own words, without a
     assert.equal(reply.headers['content-type'], contentType)
   }
 })
-
-/** An order of 100 through a channel of its own, and the form that tells of its payment. */
-async function openOrder(): Promise<{ user: User; form: string; uuid: string; id: number }> {
-  const [user, { uuid, id }] = [await stage.user(), await stage.channel()]
-  const body = { ...exampleOf('payment-create'), payment_method_uuid: uuid }
-  const { data, text } = await stage.post('/payment/create', body, user.token)
-  const number = new URL(String(data.jump_url)).searchParams.get('order')
-  const trade = stage.gateway.trades.get(number ?? '')
-  assert.ok(number && trade, text)
-  const { rows } = await stage.context.db.pool.query<{ merchant: string }>(
-    'select merchant from payment_channel where uuid = $1',
-    [uuid],
-  )
-  const form = new URLSearchParams({
-    pid: rows[0]?.merchant ?? '',
-    out_trade_no: number,
-    trade_no: trade.gatewayTrade,
-    money: '100.00',
-    trade_status: 'TRADE_SUCCESS',
-    sign: MERCHANT_KEY,
-  })
-  return { user, form: form.toString(), uuid, id }
-}
 
 const csv = readContract<{ columns: string[]; contentDisposition: string }>('aigentools', 'csv')
 
