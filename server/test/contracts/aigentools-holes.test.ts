@@ -6,7 +6,7 @@ import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
 import { buildSite } from '../build-site.ts'
 import { donePictures } from '../fakes/provider.ts'
 import type { Model, Reply, Stage, Task, User } from './aigentools-stage.ts'
-import { MERCHANT_KEY, openStage, refusing, until, VENDOR_WORDS } from './aigentools-stage.ts'
+import { MERCHANT_KEY, openStage, PARAMETERS, refusing, until, VENDOR_WORDS } from './aigentools-stage.ts'
 import { withPart } from './stage.ts'
 
 // The holes of the earlier implementation (facts/aigentools.md, section 5): each by its name, as it would show at
@@ -91,7 +91,10 @@ test('B3 address, headers and key of an upstream are the server’s; what the cl
   const secrets = { api_key: 'sk-of-the-operator', headers: { 'x-tenant': 'tenant-of-the-operator' } }
   const made = await stage.post(
     '/models/create',
-    { name: 'guarded', status: 'open', url: 'https://api.example.com/guarded', price: 1, ...secrets },
+    {
+      ...{ name: 'guarded', status: 'open', url: 'https://api.example.com/guarded', price: 1 },
+      ...{ parameters: PARAMETERS, ...secrets },
+    },
     stage.admin.token,
   )
   const guarded = made.data as unknown as Model
@@ -254,12 +257,16 @@ test('B8 there is no success without a file of ours, and no charge without succe
   const file = await stage.send({ method: 'GET', url: new URL(url).pathname })
   assert.deepEqual([file.status, file.headers['content-type']], [200, 'image/png'])
 
+  // An upstream that says it is done and has nothing is not done: it is asked once more.
   const empty = (await stage.submit(user, model)).id
   await stage.approve(empty)
   stage.upstream.next.push(async () => ({ state: 'done', outputs: [] }))
-  const [failed] = await stage.finish(empty)
-  assert.deepEqual([failed?.status, failed?.result_url], [5, ''])
-  assert.equal(await availableOf(user), 8)
+  const [second] = await stage.finish(empty)
+  assert.deepEqual([second?.status, second?.retry_count, stage.upstream.started.length], [4, 1, started + 3])
+  assert.notEqual(second?.result_url, '')
+  assert.equal(await availableOf(user), 6)
+  const failed = await stage.failed(user, model)
+  assert.deepEqual([failed.status, failed.result_url, await availableOf(user)], [5, '', 6])
 })
 
 test('B9 a task outlives the worker that had it, and one approved while none ran', async () => {
@@ -319,17 +326,18 @@ test('B11 a job that the upstream gave up is not asked after again, nor sent aga
   assert.deepEqual([done?.status, done?.remote_task_id], [4, ''])
 })
 
-test('B12 keys for uploads are for who is logged in, temporary, and different each time', async () => {
+test('B12 keys for uploads are for who is logged in, temporary, and different for everybody', async () => {
   assert.equal((await stage.get('/common/upload/token')).status, 401)
-  const { token } = await stage.user()
+  const [{ token }, other] = [await stage.user(), await stage.user()]
   const [one, two] = [
     await stage.get('/common/upload/token', token),
-    await stage.get('/common/upload/token', token),
+    await stage.get('/common/upload/token', other.token),
   ]
   assert.equal(one.status, 200, one.text)
   for (const name of ['accessKeyId', 'accessKeySecret', 'securityToken'])
     assert.ok(String(one.data[name]).length >= 5, name)
-  assert.notEqual(one.data.securityToken, two.data.securityToken)
+  for (const name of ['accessKeyId', 'accessKeySecret', 'securityToken'])
+    assert.notEqual(one.data[name], two.data[name], name)
   const lifeMs = Date.parse(String(one.data.expiration)) - stage.context.clock.now().getTime()
   assert.ok(lifeMs > 0 && lifeMs <= 3_600_000, `${lifeMs} ms`)
 })

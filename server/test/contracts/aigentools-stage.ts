@@ -101,7 +101,7 @@ export type Stage = SharedStage<Body> & {
   submit: (user: User, model: Model, input?: object) => Promise<Task>
   approve: (id: number) => Promise<Task>
   read: (id: number) => Promise<Task>
-  /** Runs the queue until the tasks have ended, and stops. */
+  /** Runs the queue until it is empty, and stops. */
   finish: (...ids: number[]) => Promise<Task[]>
   /** A task in state 5: the upstream refused it. */
   failed: (user: User, model: Model) => Promise<Task>
@@ -144,12 +144,14 @@ let serial = 0
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const upstream = createFakeProvider()
   const connections: Stage['connections'] = []
+  const doomed = new Set<string>()
   const start = upstream.start
   Object.assign(upstream, {
     name: 'http',
     kinds: ['custom'],
     start: ((job, call) => {
       connections.push(call.connection)
+      if (job.kind === 'custom' && doomed.has(String(job.arguments.prompt))) return refusing('content')()
       return start(job, call)
     }) satisfies FakeProvider['start'],
     remoteId: (operation: unknown) => String((operation as { id?: string } | null)?.id ?? ''),
@@ -196,9 +198,16 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
       }),
     )
   const approve: Stage['approve'] = (id) => expect<Task>(call('PATCH', `/tasks/${id}/approve`, admin.token))
+  const countIn = async (status: number): Promise<number> =>
+    (await expect<{ total: number }>(call('GET', `/tasks?status=${status}`, admin.token))).total
   const finish: Stage['finish'] = async (...ids) => {
     const worker = stage.site.startWorker()
     try {
+      // In this order, so that one that begins in between is seen.
+      await until(
+        async () => (await countIn(2)) + (await countIn(3)),
+        (waiting) => waiting === 0,
+      )
       return await until(
         () => Promise.all(ids.map(read)),
         (tasks) => tasks.every(({ status }) => status >= 4),
@@ -268,10 +277,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
     read,
     finish,
     failed: async (by, model) => {
-      const { id } = await submit(by, model)
+      serial += 1
+      const prompt = `refused ${serial}`
+      const { id } = await submit(by, model, { prompt })
       await approve(id)
-      upstream.next.push(refusing('content'))
+      doomed.add(prompt)
       const [task] = await finish(id)
+      doomed.delete(prompt)
       assert.ok(task && task.status === 5, JSON.stringify(task))
       return task
     },

@@ -402,7 +402,7 @@ const PRODUCE: Readonly<Record<number, () => Promise<Reply>>> = {
   409: () =>
     stage.post('/auth/register', { username: stage.admin.username.toUpperCase(), password: 'password123' }),
   413: async () =>
-    stage.post('/tasks', { body: { text: 'x'.repeat(1_100_000) } }, (await stage.user()).token),
+    stage.post('/tasks', { body: { text: 'x'.repeat(5_000_000) } }, (await stage.user()).token),
   415: async () =>
     stage.send({
       method: 'POST',
@@ -504,9 +504,15 @@ const WRONG: Readonly<Record<string, Readonly<Record<string, unknown[]>>>> = {
     return_url: ['javascript:alert(1)', '', 'not an address'],
   },
   analyze: { imageUrl: [''], template: ['poem', ''] },
-  'user-update': { username: [''], password: ['12345'], role: ['king'], creditLimit: [-1] },
+  'user-update': { password: ['12345'], role: ['king'], creditLimit: [-1] },
   'user-balance': { amount: [0, -1, 0.00001, 1e300], type: ['gift'] },
   'payment-config-create': { name: [''], payment_method: ['cash'], config: [{}] },
+}
+
+/** What is said of a value instead of its field's name, where the earlier system said so (facts 1.4). */
+const WORDS: Readonly<Record<string, string>> = {
+  'payment-create payment_channel': 'unsupported payment method',
+  'payment-config-create payment_method': 'unsupported payment method',
 }
 
 /** Fields of which nothing is asked: whose a task is, the token says. */
@@ -521,7 +527,8 @@ for (const operation of operations) {
       const reply = await stage.send({ ...good, body })
       const told = `${field} of ${JSON.stringify(body).slice(0, 300)}: ${reply.text}`
       assert.equal(reply.status, 400, told)
-      assert.ok(reply.body.message.includes(field), told)
+      const { message } = reply.body
+      assert.ok(message.includes(field) || message === WORDS[`${name} ${field}`], told)
     }
     for (const field of required) await refuse(field, without(good.body, field))
     for (const [field, value] of Object.entries(good.body)) {
@@ -533,7 +540,8 @@ for (const operation of operations) {
     }
     if (required.length > 0) assert.equal((await stage.send({ ...good, body: {} })).status, 400)
     const withMore = { ...good.body, confirm: 'unknown fields are ignored (facts 1.1)' }
-    assert.ok((await stage.send({ ...good, body: withMore })).status < 300)
+    const taken = await stage.send({ ...good, body: withMore })
+    assert.ok(taken.status < 300, taken.text)
   })
 }
 
@@ -698,7 +706,7 @@ test('tasks: pages and status; creator_id is for administrators, others see thei
   const many = await list('/tasks', 'page_size=100000', user.token)
   assert.deepEqual(many.ids, ids)
   const example = operationOf('task').success?.data ?? null
-  for (const one of all.rows) assertSameShape(one as Json, example, 'items[]')
+  for (const one of many.rows) assertSameShape(one as Json, example, 'items[]')
 })
 
 test('users: pages, is_active, created_after, created_before, username and role', async () => {

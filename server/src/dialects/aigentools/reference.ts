@@ -140,7 +140,7 @@ const CODES: readonly (readonly [status: string, meaning: string, when: string])
   ['403', '无权限', '仅管理员的接口；账户已停用；重试他人的任务'],
   ['404', '资源不存在', '不存在或不可见的 id；未知的地址'],
   ['409', '冲突（如用户名已存在、乐观锁冲突）', '用户名已存在；数据已被他人修改'],
-  ['413', '请求体过大', '超过 1 MB'],
+  ['413', '请求体过大', '超过接口允许的大小'],
   ['415', '请求体类型不支持', '请求体不是 JSON'],
   ['422', 'Idempotency-Key 已用于另一请求', '同一个 Idempotency-Key，不同的内容'],
   ['429', '请求过于频繁', '请求头 Retry-After 是要等待的秒数'],
@@ -242,7 +242,7 @@ export const reference: Reference = {
       title: '获取模型参数',
       parameters: idOf('模型'),
       success: done('Success', parameters),
-      refusals: { 无效ID: refuse(400, 'id is invalid'), 模型不存在: refuse(404, 'Model not found') },
+      refusals: { 无效ID: refuse(400, 'model ID is invalid'), 模型不存在: refuse(404, 'Model not found') },
     },
     'POST /models/create': {
       section: MODELS,
