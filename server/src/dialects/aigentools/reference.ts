@@ -398,11 +398,22 @@ export const reference: Reference = {
     'POST /ai-assistant/analyze': {
       section: ASSISTANT,
       title: '分析图片生成提示词',
-      description: '免费，每个用户每小时 20 次。',
-      fields: { imageUrl: '图片的地址', template: '提示词的模板，见文末' },
+      description:
+        '免费，每个账号每小时 20 次。`nsfw` 生成含蓄、不裸露的成年人物写真提示词，`ecommerce` 生成电商带货视频的提示词；管理员可以停用其中任何一个。站点没有接入视觉模型时，由内置渲染器 sketch 按测得的颜色、光线和构图来写，并在结果中说明。',
+      fields: {
+        imageUrl: '图片地址：公网地址，或本站的文件；PNG、JPEG、WebP、GIF，20 MB 以内',
+        template: '`nsfw` 或 `ecommerce`',
+      },
       request: { imageUrl: 'https://example.com/image.jpg', template: 'ecommerce' },
       success: done('Success', { result: '生成的提示词内容...' }),
-      refusals: invalid('template is invalid'),
+      refusals: {
+        模板不存在或已停用: refuse(400, 'Invalid template'),
+        次数用完: refuse(429, 'Too many requests, please try again in 1200 seconds'),
+        视觉模型没有给出结果: refuse(
+          502,
+          'The analysis service is not available at the moment, please try again later',
+        ),
+      },
     },
     'GET /admin/users': {
       section: ADMIN,
@@ -429,6 +440,7 @@ export const reference: Reference = {
         role: '`admin` 或 `user`',
         is_active: '是否激活；停用的用户不能登录，已登录的立即被拒绝',
         creditLimit: '信用额度：余额可以低到它的负数',
+        updated_at: '读到的 `updated_at` (可选)：此后若有他人修改过，返回 409 而不覆盖',
       },
       request: { ...person, role: 'user', is_active: true, creditLimit: 100 },
       success: done('User updated successfully', { ...account, creditLimit: 100 }),
@@ -437,6 +449,7 @@ export const reference: Reference = {
         ...NO_RIGHT,
         ...userMissing,
         用户名已存在: refuse(409, 'user with this username already exists'),
+        已被他人修改: refuse(409, 'data has been modified by another user, please refresh and try again'),
       },
     },
     'POST /admin/users/:id/balance': {
