@@ -13,6 +13,7 @@ import { credits, units } from '../src/kernel/money.ts'
 import { addChannel, channelById } from '../src/kernel/payments/channels.ts'
 import { createOrder } from '../src/kernel/payments/create-order.ts'
 import { readOrderById } from '../src/kernel/payments/order.ts'
+import { quotePackage } from '../src/kernel/payments/packages.ts'
 import { refundOrder } from '../src/kernel/payments/refund.ts'
 import { takeNotification } from '../src/kernel/payments/settle.ts'
 import { ProviderError } from '../src/kernel/ports/provider.ts'
@@ -72,7 +73,12 @@ async function buy(): Promise<string> {
     ...{ options: {}, methods: ['alipay', 'wxpay'] },
   })
   const order = await createOrder(context, customer, {
-    ...{ packageId: 'package_100', method: 'alipay', returnUrl: 'https://shop.example.com/back' },
+    ...{
+      item: quotePackage(context, 'package_100'),
+      channelUuid: null,
+      method: 'alipay',
+      returnUrl: 'https://shop.example.com/back',
+    },
     ...{ idempotencyKey: null, origin },
   })
   const { channel, account } = await channelById(context, order.channelId)

@@ -117,13 +117,20 @@ export async function openCatalog(
   let models: readonly Model[] = []
   let prices = new Map<string, PriceRow>()
   let preset = basePreset
+  let begun = 0
+  let newest = 0
 
   const reload = async (): Promise<void> => {
+    begun += 1
+    const place = begun
     const [modelRows, priceRows, settingRows] = await Promise.all([
       db.rows<ModelRow>(readModels, []),
       db.rows<PriceRow>(readPrices, []),
       db.rows<SettingRow>(readSettings, []),
     ])
+    // Reloads that overlap end in any order, and an older read must not take back what a newer one saw.
+    if (place < newest) return
+    newest = place
     models = modelRows.map(({ is_default: isDefault, channels, ...row }) => ({
       ...row,
       isDefault,
