@@ -16,7 +16,11 @@ export type Parameter = {
 }
 
 /** What an operator says of a model's call: the headers it takes, the arguments, and what its answer holds. */
-export type Declaration = { headers: Parameter[]; inputs: Parameter[]; outputs: Parameter[] }
+export type Declaration = {
+  headers: readonly Parameter[]
+  inputs: readonly Parameter[]
+  outputs: readonly Parameter[]
+}
 
 type Given = { readonly [name: string]: Json }
 
