@@ -221,6 +221,65 @@ test('a pending operation survives its worker and is asked after, never started 
   assert.equal(provider.started.length, 1)
 })
 
+test('a job that failed at the vendor is started anew under a new number, on the same hold', async () => {
+  const pendingAs = (job: string) => async () =>
+    ({ state: 'pending', operation: { job }, checkAfterMs: 0 }) as const
+  provider.next.push(pendingAs('first'), pendingAs('second'))
+  provider.nextCheck.push(async () => {
+    throw new ProviderError('failed', 'out of memory')
+  })
+  const id = await submit('远端失败')
+  await advanceTask(site.context, await claimOne(), never)
+  await advanceTask(site.context, await claimOne(), never)
+  assert.equal((await read(id)).state, 'queued')
+  assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0, 'not at once')
+  await makeDue()
+  await advanceTask(site.context, await claimOne(), never)
+  await advanceTask(site.context, await claimOne(), never)
+  assert.equal((await read(id)).state, 'succeeded')
+  assert.deepEqual(provider.checked, [{ job: 'first' }, { job: 'second' }])
+  assert.equal(provider.started.length, 2)
+  assert.deepEqual(await wallet(), { available: units(80), held: 0n, spent: units(20) })
+})
+
+test('a job that fails at the vendor every time is given up after its attempts and given back once', async () => {
+  const id = await submit('总是失败')
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    provider.next.push(async () => ({ state: 'pending', operation: { job: attempt }, checkAfterMs: 0 }))
+    provider.nextCheck.push(async () => {
+      throw new ProviderError('failed', 'the vendor words')
+    })
+    await makeDue()
+    await advanceTask(site.context, await claimOne(), never)
+    await advanceTask(site.context, await claimOne(), never)
+  }
+  assert.deepEqual([(await read(id)).state, (await read(id)).failure], ['failed', 'unavailable'])
+  assert.deepEqual(
+    provider.checked,
+    [1, 2, 3, 4, 5].map((job) => ({ job })),
+  )
+  await makeDue()
+  assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0)
+  assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
+})
+
+test('a vendor that cannot be asked for a moment keeps its operation and is not started again', async () => {
+  provider.next.push(async () => ({ state: 'pending', operation: { job: 'kept' }, checkAfterMs: 0 }))
+  for (let times = 0; times < 7; times += 1) {
+    provider.nextCheck.push(async () => {
+      throw new ProviderError('unavailable', 'connection refused')
+    })
+  }
+  const id = await submit('暂时')
+  for (let times = 0; times < 9; times += 1) {
+    await makeDue()
+    await advanceTask(site.context, await claimOne(), never)
+  }
+  assert.equal((await read(id)).state, 'succeeded')
+  assert.equal(provider.started.length, 1)
+  assert.equal(provider.checked.length, 8)
+})
+
 test('a worker whose lease lapsed writes nothing: the fence holds', async () => {
   const id = await submit('过期')
   const stale = await claimOne()

@@ -86,25 +86,31 @@ export async function settleError(
         await context.db.rows(awaitOperation, values)
         return
       }
-      if (task.attempts >= task.max_attempts) {
-        await giveUp(context, task, 'unavailable', words)
-        return
-      }
-      const afterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
-      await requeue(
-        context,
-        task,
-        'failed',
-        words,
-        afterMs === undefined ? backoffSeconds(task.attempts) : afterMs / 1000,
-      )
+      await tryAnew(context, task, words, error)
       return
     }
+    case 'failed':
+      await tryAnew(context, task, words, error)
+      return
     case 'ambiguous':
       await context.db.rows(doubtTask, [task.id, task.generation, words])
       context.events.publish('task', task.id)
       return
   }
+}
+
+/**
+ * Another attempt on the same hold, later, as long as there are attempts left; the dead operation of this one goes
+ * with it, so that what comes next is a new job at the vendor and not another look at the failed one.
+ */
+async function tryAnew(context: Context, task: Claimed, words: string, error: unknown): Promise<void> {
+  if (task.attempts >= task.max_attempts) {
+    await giveUp(context, task, 'unavailable', words)
+    return
+  }
+  const afterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
+  const seconds = afterMs === undefined ? backoffSeconds(task.attempts) : afterMs / 1000
+  await requeue(context, task, 'failed', words, seconds)
 }
 
 /** 1, 2, 4 … at most 60 seconds. */

@@ -154,9 +154,11 @@ export type Provider = {
  * - `content`: refused by moderation; never retried.
  * - `throttled`: not done, come back after `retryAfterMs`.
  * - `unavailable`: known not to have been done (connect refused, a 5xx documented as safe); may be retried.
+ * - `failed`: the vendor took the job and says that it ended without a result, at no cost. The operation is dead:
+ *   asking again tells nothing new, another attempt may succeed.
  * - `ambiguous`: it may have been done (a timeout after sending); never resubmitted blindly.
  */
-export type ProviderErrorKind = 'rejected' | 'content' | 'throttled' | 'unavailable' | 'ambiguous'
+export type ProviderErrorKind = 'rejected' | 'content' | 'throttled' | 'unavailable' | 'failed' | 'ambiguous'
 
 export class ProviderError extends Error {
   readonly kind: ProviderErrorKind

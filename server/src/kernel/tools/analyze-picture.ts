@@ -193,6 +193,7 @@ const REASONS: Readonly<Record<ProviderErrorKind, Failure>> = {
   content: 'content',
   throttled: 'unavailable',
   unavailable: 'unavailable',
+  failed: 'unavailable',
   ambiguous: 'unknown',
 }
 
