@@ -13,8 +13,12 @@ const PROBLEMS: Readonly<Record<InputProblem, string>> = {
   unknown_field: 'is not a known field',
 }
 
+/** What the kernel calls otherwise than the document. */
+const FIELDS: Readonly<Record<string, string>> = { secret: 'api_key' }
+
 /** One sentence about one field, such as `username is required`. */
-export function describeIssue({ field, problem }: Issue): string {
+export function describeIssue({ field: named, problem }: Issue): string {
+  const field = Object.hasOwn(FIELDS, named) ? FIELDS[named] : named
   if (field === '') return 'The request body must be a JSON object'
   return problem === 'format' ? `Invalid ${field}` : `${field} ${PROBLEMS[problem]}`
 }

@@ -5,10 +5,13 @@ import type { ModelKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
+import type { Json } from '../ports/provider.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
-import type { SealedConnection } from './connections.ts'
 import type { Declaration } from './declaration.ts'
+
+/** A connection as the database has it: `sealed` holds the key and the headers, encrypted, in base64. */
+export type SealedConnection = { url: string; sealed: string; options: { [name: string]: Json } }
 
 export type Channel = {
   id: bigint

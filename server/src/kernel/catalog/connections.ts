@@ -1,9 +1,7 @@
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
-import type { Json, ProviderConnection } from '../ports/provider.ts'
-
-/** A connection as the database has it: `sealed` holds the key and the headers, encrypted, in base64. */
-export type SealedConnection = { url: string; sealed: string; options: { [name: string]: Json } }
+import type { ProviderConnection } from '../ports/provider.ts'
+import type { SealedConnection } from './catalog.ts'
 
 /** What of a connection is only written and never read back. */
 export type ConnectionSecrets = { secret: string; headers: Readonly<Record<string, string>> }
@@ -53,7 +51,7 @@ const OWN_HEADERS = new Set([
 
 /**
  * Whether a connection can be used at all.
- * @throws input_invalid for url (no http or https address, or one with a password in it), headers or api_key
+ * @throws input_invalid for url (no http or https address, or one with a password in it), headers or secret
  */
 export function checkConnection(connection: { url: string } & Partial<ConnectionSecrets>): void {
   const { url: text, secret, headers } = connection
@@ -62,7 +60,7 @@ export function checkConnection(connection: { url: string } & Partial<Connection
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || text.length > LONGEST_URL)
     throw refusal('input_invalid', { field: 'url', problem: 'format' })
   if (secret !== undefined && !/^[\x20-\x7e]{0,4000}$/.test(secret))
-    throw refusal('input_invalid', { field: 'api_key', problem: 'format' })
+    throw refusal('input_invalid', { field: 'secret', problem: 'format' })
   const entries = Object.entries(headers ?? {})
   if (entries.length > MOST_HEADERS) throw refusal('input_invalid', { field: 'headers', problem: 'too_long' })
   for (const [name, value] of entries) {

@@ -121,7 +121,7 @@ test('addresses with passwords, odd headers and prices out of bounds are refused
     [{ url: 'models.example.com' }, 'url'],
     [{ headers: { Host: 'other.example.com' } }, 'headers.Host'],
     [{ headers: { 'x-a': 'one\r\nx-b: two' } }, 'headers.x-a'],
-    [{ secret: 'two\nlines' }, 'api_key'],
+    [{ secret: 'two\nlines' }, 'secret'],
     [{ price: credits(-1n) }, 'price'],
   ]
   for (const [changes, field] of refused) {
