@@ -30,6 +30,7 @@ export interface Account {
   email: string | null;
   id: Generated<bigint>;
   password_hash: string;
+  referral_code: string | null;
   role: Generated<string>;
   session_version: Generated<number>;
   state: Generated<string>;
@@ -37,6 +38,25 @@ export interface Account {
   username: string;
   uuid: string;
   version: Generated<number>;
+}
+
+export interface Activity {
+  budget: bigint | null;
+  config: Generated<Json>;
+  created_at: Generated<Date>;
+  created_by: bigint | null;
+  credits: bigint | null;
+  description: Generated<string>;
+  ends_at: Date;
+  given: Generated<bigint>;
+  id: Generated<bigint>;
+  most_participants: number | null;
+  name: string;
+  participants: Generated<number>;
+  percent: number | null;
+  starts_at: Date;
+  state: Generated<string>;
+  type: string;
 }
 
 export interface Analysis {
@@ -83,6 +103,38 @@ export interface Connection {
   sealed: Buffer;
   updated_at: Generated<Date>;
   url: string;
+}
+
+export interface Coupon {
+  claims: Generated<number>;
+  code: string;
+  created_at: Generated<Date>;
+  created_by: bigint | null;
+  id: Generated<bigint>;
+  least_fen: Generated<bigint>;
+  most_claims: number | null;
+  name: string;
+  state: Generated<string>;
+  type: string;
+  valid_from: Date;
+  valid_until: Date;
+  value: bigint;
+}
+
+export interface CouponClaim {
+  account_id: bigint;
+  claimed_at: Generated<Date>;
+  coupon_id: bigint;
+  id: Generated<bigint>;
+  order_id: bigint | null;
+  state: Generated<string>;
+  used_at: Date | null;
+}
+
+export interface DailyFigure {
+  day: Timestamp;
+  name: string;
+  value: Generated<bigint>;
 }
 
 export interface EmailCode {
@@ -169,6 +221,14 @@ export interface LooseFile {
   store_key: string;
 }
 
+export interface Membership {
+  account_id: bigint;
+  ends_at: Date;
+  plan: string;
+  started_at: Date;
+  updated_at: Generated<Date>;
+}
+
 export interface Migration {
   applied_at: Generated<Date>;
   checksum: string;
@@ -186,6 +246,21 @@ export interface Model {
   state: Generated<string>;
   title: string;
   updated_at: Generated<Date>;
+}
+
+export interface Participation {
+  account_id: bigint;
+  activity_id: bigint;
+  created_at: Generated<Date>;
+  credits: Generated<bigint>;
+  entry_id: bigint | null;
+  id: Generated<bigint>;
+  order_id: bigint | null;
+}
+
+export interface Payer {
+  account_id: bigint;
+  first_paid_at: Generated<Date>;
 }
 
 export interface PaymentChannel {
@@ -208,23 +283,31 @@ export interface PaymentChannel {
 export interface PaymentOrder {
   account_id: bigint;
   account_version: Generated<number>;
+  activity_id: bigint | null;
   amount_fen: bigint;
-  channel_id: bigint;
+  bonus_credits: Generated<bigint>;
+  channel_id: bigint | null;
   checkout_until: Date | null;
   checkouts: Generated<number>;
+  claim_id: bigint | null;
   created_at: Generated<Date>;
   credits: bigint;
   currency: Generated<string>;
+  days: number | null;
   entry_id: bigint | null;
   expires_at: Date;
   gateway_trade: string | null;
   handle: string;
   id: Generated<bigint>;
+  item: Generated<string>;
+  list_fen: bigint | null;
+  membership_ends_at: Date | null;
   method: string;
   name: string;
   next_poll_at: Date | null;
   paid_at: Date | null;
   pay_url: string | null;
+  plan: string | null;
   polls: Generated<number>;
   qr_code: string | null;
   refund_entry_id: bigint | null;
@@ -262,6 +345,19 @@ export interface QueueClock {
 export interface QueuePlace {
   account_id: bigint;
   turn: bigint;
+}
+
+export interface Referral {
+  completed_at: Date | null;
+  created_at: Generated<Date>;
+  credits: Generated<bigint>;
+  entry_id: bigint | null;
+  id: Generated<bigint>;
+  order_id: bigint | null;
+  referred_id: bigint;
+  referrer_id: bigint;
+  reversal_id: bigint | null;
+  state: Generated<string>;
 }
 
 export interface RetiredChannelAccount {
@@ -367,10 +463,14 @@ export interface Work {
 
 export interface DB {
   account: Account;
+  activity: Activity;
   analysis: Analysis;
   attempt: Attempt;
   channel: Channel;
   connection: Connection;
+  coupon: Coupon;
+  coupon_claim: CouponClaim;
+  daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;
   file: File;
@@ -378,14 +478,18 @@ export interface DB {
   hold: Hold;
   idempotency: Idempotency;
   loose_file: LooseFile;
+  membership: Membership;
   migration: Migration;
   model: Model;
+  participation: Participation;
+  payer: Payer;
   payment_channel: PaymentChannel;
   payment_order: PaymentOrder;
   payment_report: PaymentReport;
   price: Price;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  referral: Referral;
   retired_channel_account: RetiredChannelAccount;
   session: Session;
   setting: Setting;

@@ -32,7 +32,8 @@ export type ErrorDetails = {
   credit_limit_drawn: { drawn: Credits }
   // Asking for something
   input_invalid: { field: string; problem: InputProblem }
-  insufficient_credits: { required: Credits; available: Credits }
+  /** `wasMember` tells whoever paid by a membership that has lapsed from who never had one. */
+  insufficient_credits: { required: Credits; available: Credits; wasMember?: boolean }
   idempotency_key_reused: Record<never, never>
   rate_limited: { retryAfterSeconds: number }
   model_not_found: { model: string }
@@ -45,7 +46,26 @@ export type ErrorDetails = {
   order_not_refundable: { id: string }
   channel_not_found: { id: string }
   gateway_failed: Record<never, never>
+  plan_not_found: { id: string }
+  // Promotions
+  coupon_not_found: { coupon: string }
+  coupon_exists: { code: string }
+  coupon_refused: { problem: CouponProblem }
+  activity_not_found: { id: string }
+  activity_closed: { problem: 'not_begun' | 'ended' | 'full' | 'spent' }
+  activity_joined_before: { id: string }
+  /** An activity that works by itself and cannot be joined. */
+  activity_not_joinable: { id: string }
+  referral_code_unknown: { code: string }
+  // Publishing
+  platform_unknown: { platform: string }
+  platform_unbound: { platform: string }
+  /** What a platform said of credentials or of a work, in our words, with what to do next. */
+  platform_refused: { platform: string; reason: PlatformProblem }
+  work_not_publishable: { id: string }
+  publication_not_found: { id: string }
   // Tasks and works
+  tool_not_found: { tool: string }
   task_not_found: { id: string }
   task_not_owned: { id: string }
   task_not_awaiting_approval: { id: string }
@@ -71,6 +91,30 @@ export type InputProblem =
   | 'too_large'
   | 'format'
   | 'unknown_field'
+
+/** Why a coupon cannot be claimed or used. */
+export type CouponProblem =
+  | 'not_begun'
+  | 'ended'
+  | 'disabled'
+  | 'exhausted'
+  | 'claimed_before'
+  | 'used'
+  | 'reserved'
+  | 'below_minimum'
+  | 'unfit'
+
+/** Why a platform takes neither credentials nor a work; each dialect has a sentence for it that says what to do. */
+export type PlatformProblem =
+  | 'credentials_wrong'
+  | 'address_not_allowed'
+  | 'no_permission'
+  | 'quota_spent'
+  | 'content_refused'
+  | 'content_unfit'
+  | 'by_hand_only'
+  | 'unavailable'
+  | 'unknown'
 
 /** Why a task ended without a result. The vendor's own words are for operators only. */
 export type Failure = 'content' | 'rejected' | 'unavailable' | 'deadline' | 'unknown'

@@ -2,10 +2,20 @@ import type { Fen } from './fen.ts'
 import type { ModelKind, TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
-export type Limit = { points: number; perSeconds: number }
+/**
+ * What a dialect's document fixes about its product, one part for each room of the kernel that asks. An operator's
+ * settings and prices override it.
+ */
+export type Preset = AccountPreset &
+  CatalogPreset &
+  PaymentPreset &
+  MembershipPreset &
+  PromotionPreset &
+  GenerationPreset &
+  ToolPreset &
+  UploadPreset & { limits: Readonly<Record<RateClass, Limit>> }
 
-/** What a dialect's document fixes about its product. An operator's settings and prices override it. */
-export type Preset = {
+export type AccountPreset = {
   /** What a new account gets. */
   signUpBonus: Credits
   /** Reason shown on the statement for it. */
@@ -22,10 +32,16 @@ export type Preset = {
         purpose: CodePurpose,
       ) => { subject: string; text: string; html: string })
     | null
+}
+
+export type CatalogPreset = {
   /** Models that exist from the start, served by the built-in provider. */
   models: readonly { name: string; title: string; description: string; kind: ModelKind }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
+}
+
+export type PaymentPreset = {
   /** What can be bought, in the order it is shown. */
   packages: readonly Package[]
   /** How it can be paid for. */
@@ -36,6 +52,23 @@ export type Preset = {
   orderHandle: (nowMs: number, random: string) => string
   /** The path, from the root, where a channel's notifications arrive. */
   notifyPath: (channelUuid: string) => string
+}
+
+export type MembershipPreset = {
+  /** Memberships that can be bought, in the order they are shown; a document without any has none. */
+  plans?: readonly Plan[]
+  /** Whether members generate without paying credits: a hold of zero with the reason `membership`. */
+  membersGenerateFree?: boolean
+}
+
+export type PromotionPreset = {
+  /** What whoever invited an account gets when that account first pays; nothing unless a document says so. */
+  referralReward?: Credits
+}
+
+export type GenerationPreset = {
+  /** The id that clients see for a new task. */
+  taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
   /** Whether a task waits for an administrator's approval before it runs. */
   needsApproval: boolean
   /** How often a task is tried before it has failed. */
@@ -44,18 +77,26 @@ export type Preset = {
   taskMs: number
   /** Largest picture an edge asks for, in pixels a side. */
   maxSide: number
-  /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
-  takesUploads?: boolean
-  limits: Readonly<Record<RateClass, Limit>>
+}
+
+export type ToolPreset = {
   /** How many pictures an account may have described, counted in the database: each costs the operator. */
   analysisLimit: Limit
   /** Templates that an operator switched off, by name. */
   templatesOff: readonly string[]
-  /** The id that clients see for a new task. */
-  taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
 }
 
+export type UploadPreset = {
+  /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
+  takesUploads?: boolean
+}
+
+export type Limit = { points: number; perSeconds: number }
+
 export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }
+
+/** `days` are added to what is left of a membership. */
+export type Plan = { id: string; name: string; priceFen: Fen; days: number }
 
 export type CodePurpose = 'register' | 'login' | 'reset_password'
 

@@ -55,6 +55,24 @@ export const refusals: Refusals = {
   channel_disabled: () => refuse(400, 'payment method is disabled'),
   gateway_failed: () => refuse(502, 'The payment service did not take the order, please try again later'),
 
+  plan_not_found: () => refuse(404, 'No such membership plan'),
+
+  coupon_not_found: () => refuse(404, 'Coupon not found'),
+  coupon_exists: () => refuse(409, 'A coupon with this code already exists'),
+  coupon_refused: () => refuse(400, 'This coupon cannot be used'),
+  activity_not_found: () => refuse(404, 'Activity not found'),
+  activity_closed: () => refuse(400, 'This activity is not open'),
+  activity_joined_before: () => refuse(409, 'You have joined this activity before'),
+  activity_not_joinable: () => refuse(400, 'This activity cannot be joined'),
+  referral_code_unknown: () => refuse(400, 'Unknown referral code'),
+
+  platform_unknown: () => refuse(400, 'Unknown platform'),
+  platform_unbound: () => refuse(400, 'No account of this platform is bound'),
+  platform_refused: () => refuse(502, 'The platform refused the request'),
+  work_not_publishable: () => refuse(400, 'This work cannot be published'),
+  publication_not_found: () => refuse(404, 'Publication not found'),
+
+  tool_not_found: () => refuse(404, 'No such tool'),
   task_not_found: () => refuse(404, 'Task not found'),
   task_not_owned: () => refuse(403, 'This task belongs to another user'),
   task_not_awaiting_approval: () => refuse(400, 'task is not pending audit'),

@@ -75,6 +75,24 @@ export const refusals: Refusals = {
   channel_disabled: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
   gateway_failed: () => refuse(1404, '支付服务暂时不可用，请稍后重试'),
 
+  plan_not_found: () => refuse(1406, '无效的套餐类型'),
+
+  coupon_not_found: () => refuse(1602, '优惠券不存在'),
+  coupon_exists: () => refuse(1602, '优惠券码已存在'),
+  coupon_refused: () => refuse(1602, '优惠券不可用'),
+  activity_not_found: () => refuse(1602, '活动不存在'),
+  activity_closed: () => refuse(1602, '活动未开始或已结束'),
+  activity_joined_before: () => refuse(1602, '已参与过该活动'),
+  activity_not_joinable: () => refuse(1602, '该活动无需参与'),
+  referral_code_unknown: () => refuse(1602, '推荐码无效'),
+
+  platform_unknown: () => refuse(1602, '不支持的平台'),
+  platform_unbound: () => refuse(1602, '平台账号未绑定'),
+  platform_refused: () => refuse(1602, '平台拒绝了请求'),
+  work_not_publishable: () => refuse(1602, '该作品不能发布'),
+  publication_not_found: () => refuse(1602, '发布记录不存在'),
+
+  tool_not_found: () => refuse(1503, '生成工具不存在'),
   task_not_found: () => refuse(1501, '任务不存在'),
   task_not_owned: () => refuse(1203, '权限不足'),
   task_not_awaiting_approval: () => refuse(1503, '任务不在待审核状态'),

@@ -95,6 +95,10 @@ const ROW_TYPES: Readonly<Record<EntryKind, (row: StatementRow) => { type: strin
     type: 'PAYMENT',
     description: `支付退款 - 订单号: ${order?.tradeNumber ?? ''}`,
   }),
+  gift: ({ reason }) => ({ type: 'ADMIN_ADJUST', description: reason ?? '活动赠送' }),
+  gift_reversal: ({ reason }) => ({ type: 'ADMIN_ADJUST', description: reason ?? '活动赠送收回' }),
+  membership: ({ reason }) => ({ type: 'PAYMENT', description: reason ?? '购买会员' }),
+  membership_refund: ({ reason }) => ({ type: 'PAYMENT', description: reason ?? '会员退款' }),
   // A capture changes no balance and so is never a row; only what it gives back is.
   capture: ({ topic }) => ({ type: consumption(topic).type, description: consumption(topic).title }),
   difference: ({ topic }) => ({ type: 'REFUND', description: `${consumption(topic).title}差额退还` }),

@@ -15,6 +15,10 @@ export type EntryKind =
   | 'release'
   | 'purchase'
   | 'purchase_refund'
+  | 'gift'
+  | 'gift_reversal'
+  | 'membership'
+  | 'membership_refund'
 
 /** A row of the statement: what changed the available balance. `amount` is negative for what was taken. */
 export type StatementRow = {

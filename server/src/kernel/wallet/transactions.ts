@@ -54,7 +54,12 @@ const DIRECTIONS: Readonly<Record<EntryKind, 'in' | 'out' | 'either' | 'neither'
   difference: 'in',
   release: 'in',
   purchase: 'in',
-  purchase_refund: 'out',
+  // In again, when the gateway did not pay it back after all.
+  purchase_refund: 'either',
+  gift: 'in',
+  gift_reversal: 'out',
+  membership: 'out',
+  membership_refund: 'in',
 }
 
 /** The kinds that a transaction can be of. */

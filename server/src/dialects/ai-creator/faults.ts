@@ -1,0 +1,58 @@
+import type { Faults, Issue } from '../../http/dialect.ts'
+import type { InputProblem } from '../../kernel/errors.ts'
+import { refuse } from './envelope.ts'
+
+const PROBLEMS: Readonly<Record<InputProblem, string>> = {
+  missing: '不能为空',
+  type: '类型不正确',
+  too_short: '太短',
+  too_long: '太长',
+  too_small: '太小',
+  too_large: '太大',
+  format: '格式不正确',
+  unknown_field: '不是有效的参数',
+}
+
+const FIELDS: Readonly<Record<string, string>> = {
+  username: '用户名',
+  email: '邮箱',
+  password: '密码',
+  title: '标题',
+  keywords: '关键词',
+  requirements: '要求',
+  prompt: '画面描述',
+  size: '图片尺寸',
+  script: '视频脚本',
+  duration: '时长',
+  seconds: '时长',
+  topic: '主题',
+  outline: '大纲',
+  amount: '金额',
+  payment_method: '支付方式',
+  membership_type: '会员类型',
+  page: '页码',
+  page_size: '每页数量',
+}
+
+/** One sentence about one field, such as 标题不能为空. */
+export function describeIssue({ field, problem }: Issue): string {
+  if (field === '') return '请求体必须是JSON对象'
+  return `${Object.hasOwn(FIELDS, field) ? FIELDS[field] : field}${PROBLEMS[problem]}`
+}
+
+/** 400 with a sentence for each field. */
+export function refuseIssues(issues: readonly Issue[]) {
+  return refuse(400, issues.map(describeIssue).join('；') || '请求参数错误')
+}
+
+/** Replies outside any route's own work; too large a body is 400 here (decided reading *Throttling*). */
+export const faults: Faults = {
+  badJson: () => refuse(400, '请求体不是有效的JSON'),
+  invalid: refuseIssues,
+  malformedRequest: () => refuse(400, '请求格式不正确'),
+  unknownRoute: (method, path) => refuse(404, `接口不存在: ${method} ${path.slice(0, 200)}`),
+  tooLarge: () => refuse(400, '请求体过大'),
+  unsupportedType: () => refuse(400, '请使用 application/json 格式的请求体'),
+  tooSlow: () => refuse(400, '请求超时，请重试', 408),
+  crash: () => refuse(500, '服务器内部错误，请稍后重试'),
+}
