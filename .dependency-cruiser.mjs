@@ -51,11 +51,10 @@ export default {
     {
       name: 'edges-are-handed-in',
       severity: 'error',
-      comment:
-        'Providers reach the kernel as values; only the composition root and the command line import them.',
+      comment: 'Providers reach the kernel as values; only the list of edges imports them.',
       from: {
         path: src,
-        pathNot: [`${src}(main|atelier)\\.ts$`, `${src}cli/`, `${src}(providers|gateways|platforms)/`],
+        pathNot: [`${src}edges\\.ts$`, `${src}(providers|gateways|platforms)/`],
       },
       to: { path: `${src}(providers|gateways|platforms)/` },
     },

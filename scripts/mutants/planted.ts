@@ -19,6 +19,8 @@ const REGISTER_SQL = 'server/src/kernel/accounts/register.sql'
 const LEDGER_MIGRATION = 'server/migrations/0002-wallet.sql'
 const ADVANCE = 'server/src/kernel/generation/advance.ts'
 const OUTCOME = 'server/src/kernel/generation/outcome.ts'
+const EDIT = 'server/src/kernel/generation/edit.ts'
+const RETRY = 'server/src/kernel/generation/retry.ts'
 const KEYS_SQL = 'server/src/kernel/idempotency.sql'
 const SWEEP = 'server/src/kernel/generation/sweep.ts'
 const EMAIL_CODES = 'server/src/kernel/accounts/email-codes.ts'
@@ -27,6 +29,7 @@ const MONEY = 'server/src/kernel/money.ts'
 
 const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
+const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
 const advance = (test: string) => ({ file: 'server/src/kernel/generation/advance.test.ts', test })
 const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
 
@@ -443,7 +446,7 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'elsif not quote_is_current_v1(p_model, p_price_subject, p_price_version) then',
+        'elsif not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then',
         'elsif false then',
       ),
     ],
@@ -455,8 +458,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'if not quote_is_current_v1(v_model,',
-        'if false and not quote_is_current_v1(v_model,',
+        'if not quote_is_current_v2(v_model,',
+        'if false and not quote_is_current_v2(v_model,',
       ),
     ],
     caughtBy: ledger('a retry takes a new hold at the price of today'),
@@ -682,5 +685,71 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A task that was paid and shows nothing charged is never found.',
     changes: [change(VERIFY, `add('holds', await context.db.rows(brokenHolds, [from, to]))`, '')],
     caughtBy: ledger('verify finds holds that do not go with their tasks'),
+  },
+
+  // Approval and editing
+  {
+    name: 'approve-in-any-state',
+    costs: 'Two approvals at once start a task twice, and a canceled one runs unpaid.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `where id = p_task and state = 'awaiting_approval' returning`,
+        'where id = p_task returning',
+      ),
+    ],
+    caughtBy: approval('of a hundred approvals one happens'),
+  },
+  {
+    name: 'edit-keeps-both-holds',
+    costs: 'An edit to another model charges the old price and the new one.',
+    changes: [
+      change(SUBMIT_SQL, 'if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then', 'if false then'),
+    ],
+    caughtBy: approval('a hundred edits to models of different prices hold what the last one costs'),
+  },
+  {
+    name: 'edit-takes-no-new-hold',
+    costs: 'A cheap task becomes a dear one for nothing.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `if p_cost > 0 and post_entry_v1(p_key, v_task.account_id, 'hold'`,
+        `if false and post_entry_v1(p_key, v_task.account_id, 'hold'`,
+      ),
+    ],
+    caughtBy: approval('a hundred edits to models of different prices hold what the last one costs'),
+  },
+  {
+    name: 'edit-while-running',
+    costs: 'What a vendor was paid for is not what the task says.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        `and state in ('awaiting_approval', 'queued') for update`,
+        `and state in ('awaiting_approval', 'queued', 'running') for update`,
+      ),
+    ],
+    caughtBy: approval('nobody edits, cancels or retries what is another’s, and nobody edits what runs'),
+  },
+  {
+    name: 'edited-stays-approved',
+    costs: 'What was approved is not what runs (B5).',
+    changes: [change(EDIT, `preset.needsApproval ? 'awaiting_approval' : 'queued'`, `'queued'`)],
+    caughtBy: approval(
+      'an edit that cannot be paid changes nothing; one within the means is priced anew and needs approval again',
+    ),
+  },
+  {
+    name: 'retry-anybodys-task',
+    costs: 'An administrator, or anybody, spends another account’s credits on a retry.',
+    changes: [
+      change(
+        RETRY,
+        `if (task.accountId !== actor.accountId) throw refusal('task_not_owned', { id: task.handle })`,
+        '',
+      ),
+    ],
+    caughtBy: approval('nobody edits, cancels or retries what is another’s, and nobody edits what runs'),
   },
 ]

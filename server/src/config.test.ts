@@ -6,8 +6,12 @@ test('without any environment everything has its default', () => {
   const config = readConfig({})
   assert.deepEqual(
     config.sites.map(({ name, port, publicUrl }) => ({ name, port, publicUrl })),
-    [{ name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' }],
+    [
+      { name: 'aigentools', port: 8080, publicUrl: 'http://localhost:8080' },
+      { name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' },
+    ],
   )
+  assert.equal(config.autoAudit, false)
   assert.equal(config.role, 'all')
   assert.equal(config.host, '127.0.0.1')
   assert.equal(config.databaseUrl, null)
@@ -16,7 +20,7 @@ test('without any environment everything has its default', () => {
 
 test('the sandbox is for sites that only this machine can see', () => {
   const allowed = (environment: Record<string, string>): boolean => {
-    const config = readConfig(environment)
+    const config = readConfig({ SITES: 'waliassets', ...environment })
     const [site] = config.sites
     assert.ok(site)
     return allowsSandbox(config, site)
@@ -34,6 +38,7 @@ test('the sandbox is for sites that only this machine can see', () => {
 
 test("a site's own form of a variable wins", () => {
   const [site] = readConfig({
+    SITES: 'waliassets',
     EPAY_URL: 'https://pay.example.com/',
     EPAY_PID: '1',
     EPAY_KEY: 'common-key',
@@ -42,6 +47,70 @@ test("a site's own form of a variable wins", () => {
   }).sites
   assert.deepEqual(site?.epay, { url: 'https://pay.example.com', merchant: '2', secret: 'common-key' })
   assert.equal(site?.publicUrl, 'https://wali.example.com')
+})
+
+test('files lie where STORAGE_URL says', () => {
+  assert.deepEqual(readConfig({}).storage, { kind: 'disk' })
+  assert.deepEqual(readConfig({ STORAGE_URL: 'file:' }).storage, { kind: 'disk' })
+  const s3 = 's3://key:se%2Fcret@minio.example.com:9000/pictures?region=eu-west-1&tls=0'
+  assert.deepEqual(readConfig({ STORAGE_URL: s3 }).storage, {
+    kind: 's3',
+    account: {
+      endpoint: 'http://minio.example.com:9000',
+      region: 'eu-west-1',
+      bucket: 'pictures',
+      isPathStyle: true,
+      accessKeyId: 'key',
+      secretAccessKey: 'se/cret',
+    },
+  })
+  const amazon = readConfig({ STORAGE_URL: 's3://key:secret@s3.eu-west-1.amazonaws.com/pictures' }).storage
+  assert.ok(amazon.kind === 's3' && !amazon.account.isPathStyle)
+  assert.equal(amazon.account.endpoint, 'https://s3.eu-west-1.amazonaws.com')
+  const oss = 'oss://key:secret@pictures.cn-beijing?role_arn=acs:ram::1234:role/uploads'
+  assert.deepEqual(readConfig({ STORAGE_URL: oss }).storage, {
+    kind: 'oss',
+    account: {
+      bucket: 'pictures',
+      region: 'oss-cn-beijing',
+      accessKeyId: 'key',
+      accessKeySecret: 'secret',
+      endpoint: null,
+      roleArn: 'acs:ram::1234:role/uploads',
+      stsEndpoint: null,
+    },
+  })
+})
+
+test('a bad STORAGE_URL is refused without showing its secret', () => {
+  const bad = [
+    'disk',
+    'ftp://key:hidden@host/bucket',
+    's3://key:hid/den@host/bucket',
+    's3://key:hidden@host',
+    's3://key:hidden@host/Bucket',
+    's3://key@host/hidden',
+    's3://key:hidden%@host/bucket',
+    's3://key:hidden@host/bucket?hidden=1',
+    's3://key:hidden@host/bucket?tls=maybe',
+    's3://key:hidden@host/bucket?region=hidden/x',
+    'oss://key:hidden@bucket',
+    'oss://key:hidden@bucket.oss-cn-beijing/path',
+    'oss://key:hidden@bucket.oss-cn-beijing?role_arn=hidden',
+    'oss://key:hidden@bucket.oss-cn-beijing?endpoint=hidden',
+  ]
+  for (const value of bad) {
+    assert.throws(
+      () => readConfig({ STORAGE_URL: value }),
+      (error: unknown) => {
+        assert.ok(error instanceof ConfigError, value)
+        assert.match(error.message, /STORAGE_URL/, value)
+        assert.doesNotMatch(error.message, /hid/, value)
+        assert.equal(error.message.match(/[.]$/g)?.length, 1, error.message)
+        return true
+      },
+    )
+  }
 })
 
 const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
@@ -59,6 +128,7 @@ const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ OUTBOUND_ALLOW: 'localhost' }, /OUTBOUND_ALLOW has "localhost"/],
   [{ ADMIN_PASSWORD: 'admin' }, /ADMIN_PASSWORD/],
   [{ PAYMENTS_SANDBOX: 'maybe' }, /PAYMENTS_SANDBOX/],
+  [{ AUTO_AUDIT: 'perhaps' }, /AUTO_AUDIT/],
   [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
 ]
 

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
 import { DIALECTS } from './dialects/index.ts'
+import type { OssAccount } from './files/oss-store.ts'
+import type { S3Account } from './files/s3-store.ts'
 
 export type Role = 'all' | 'api' | 'worker'
 
@@ -14,6 +16,7 @@ export type Config = {
   /** Root of all keys, or null to generate one in the data folder. */
   secretKey: string | null
   admin: { username: string; email: string; password: string | null }
+  storage: Storage
   smtpUrl: string | null
   mailFrom: string
   trustProxy: readonly string[]
@@ -21,8 +24,16 @@ export type Config = {
   outboundAllow: readonly string[]
   /** PAYMENTS_SANDBOX where it is set; otherwise the sandbox is for sites that only this machine can see. */
   paymentsSandbox: boolean | null
+  /** AUTO_AUDIT: tasks run without an administrator's approval, also where a document asks for one. */
+  autoAudit: boolean
   logLevel: string
 }
+
+/** Where files lie: in the data folder, or in a bucket that all sites share. */
+export type Storage =
+  | { kind: 'disk' }
+  | { kind: 's3'; account: S3Account }
+  | { kind: 'oss'; account: OssAccount }
 
 /** An epay merchant from the environment; used at a site's first start. */
 export type EpayAccount = { url: string; merchant: string; secret: string }
@@ -59,11 +70,13 @@ export function readConfig(environment: Environment): Config {
       email: text('ADMIN_EMAIL') ?? 'admin@localhost',
       password: readPassword(text('ADMIN_PASSWORD')),
     },
+    storage: readStorage(text('STORAGE_URL')),
     smtpUrl: readUrl('SMTP_URL', text('SMTP_URL'), ['smtp:', 'smtps:'])?.href ?? null,
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
     outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => withPrefix(checkCidr('OUTBOUND_ALLOW', cidr))),
     paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
+    autoAudit: readSwitch('AUTO_AUDIT', text('AUTO_AUDIT')) ?? false,
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
       'trace',
       'debug',
@@ -147,6 +160,90 @@ function readUrl(name: string, text: string | null, protocols: readonly string[]
     )
   }
   return url
+}
+
+const STORAGE_FORMS = 'file:, s3://key:secret@host/bucket or oss://key:secret@bucket.region'
+
+/**
+ * `file:`, `s3://key:secret@host[:port]/bucket?region=…&path_style=1&tls=0` or
+ * `oss://key:secret@bucket.region?role_arn=…&endpoint=…&sts_endpoint=…`. Nothing of the value is shown in an error
+ * but the names of its parameters: the rest may be a secret in the wrong place.
+ */
+function readStorage(text: string | null): Storage {
+  if (text === null || text === 'file:') return { kind: 'disk' }
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || url.hostname === '' || url.hash !== '') {
+    throw new ConfigError(`STORAGE_URL is none of ${STORAGE_FORMS} (with %2F for a / in the secret).`)
+  }
+  if (url.protocol === 's3:') return { kind: 's3', account: readS3(url) }
+  if (url.protocol === 'oss:') return { kind: 'oss', account: readOss(url) }
+  throw new ConfigError(`STORAGE_URL is none of ${STORAGE_FORMS}.`)
+}
+
+function readS3(url: URL): S3Account {
+  const parameters = storageParameters(url, ['region', 'path_style', 'tls'])
+  const bucket = /^\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?$/.exec(url.pathname)?.[1]
+  if (bucket === undefined) {
+    throw new ConfigError('STORAGE_URL names no bucket: it must be s3://key:secret@host/bucket.')
+  }
+  const region = parameters.get('region') ?? 'us-east-1'
+  if (!/^[a-z0-9-]{1,64}$/.test(region)) throw new ConfigError('STORAGE_URL has a region that is none.')
+  const isTls = readSwitch('tls of STORAGE_URL', parameters.get('tls') ?? null) ?? true
+  const isAmazon = url.hostname.endsWith('.amazonaws.com')
+  return {
+    endpoint: `${isTls ? 'https' : 'http'}://${url.host}`,
+    region,
+    bucket,
+    isPathStyle: readSwitch('path_style of STORAGE_URL', parameters.get('path_style') ?? null) ?? !isAmazon,
+    ...storageKeys(url),
+  }
+}
+
+function readOss(url: URL): OssAccount {
+  const parameters = storageParameters(url, ['role_arn', 'endpoint', 'sts_endpoint'])
+  const [, bucket, region] = /^([a-z0-9][a-z0-9-]{1,61}[a-z0-9])\.((?:oss-)?[a-z0-9-]+)$/.exec(url.host) ?? []
+  if (bucket === undefined || region === undefined || !/^\/?$/.test(url.pathname)) {
+    throw new ConfigError(
+      'STORAGE_URL names no bucket and region: it must be oss://key:secret@bucket.region, with a region such as oss-cn-beijing.',
+    )
+  }
+  const roleArn = parameters.get('role_arn') ?? null
+  if (roleArn !== null && !/^acs:ram::\d+:role\/[\w.@-]+$/.test(roleArn)) {
+    throw new ConfigError('STORAGE_URL has a role_arn that is not like acs:ram::<account>:role/<name>.')
+  }
+  const address = (name: string): string | null =>
+    readUrl(`${name} of STORAGE_URL`, parameters.get(name) ?? null, ['http:', 'https:'])?.origin ?? null
+  const { accessKeyId, secretAccessKey: accessKeySecret } = storageKeys(url)
+  return {
+    bucket,
+    region: region.startsWith('oss-') ? region : `oss-${region}`,
+    accessKeyId,
+    accessKeySecret,
+    endpoint: address('endpoint'),
+    roleArn,
+    stsEndpoint: address('sts_endpoint'),
+  }
+}
+
+function storageKeys(url: URL): { accessKeyId: string; secretAccessKey: string } {
+  try {
+    const accessKeyId = decodeURIComponent(url.username)
+    const secretAccessKey = decodeURIComponent(url.password)
+    if (accessKeyId !== '' && secretAccessKey !== '') return { accessKeyId, secretAccessKey }
+  } catch {
+    // A % that escapes nothing.
+  }
+  throw new ConfigError(`STORAGE_URL has no key and secret: it must be ${STORAGE_FORMS}.`)
+}
+
+function storageParameters(url: URL, known: readonly string[]): Map<string, string> {
+  const parameters = new Map(url.searchParams)
+  for (const name of parameters.keys()) {
+    if (!known.includes(name)) {
+      throw new ConfigError(`STORAGE_URL has an unknown parameter; known are ${known.join(', ')}.`)
+    }
+  }
+  return parameters
 }
 
 function readSecret(text: string | null): string | null {

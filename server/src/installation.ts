@@ -80,5 +80,8 @@ export const SQL_SOURCES = {
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
     'kernel/payments/orders.sql',
+    'kernel/tools/analyze-picture.sql',
+    'kernel/payments/channels.sql',
+    'kernel/accounts/administer.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

@@ -4,9 +4,8 @@ import { ClusterError } from './db/embedded/cluster.ts'
 import { whenDatabaseAnswers } from './db/errors.ts'
 import { MigrationError } from './db/migrate.ts'
 import { DIALECTS } from './dialects/index.ts'
+import { createEdges } from './edges.ts'
 import { createOutbound } from './files/fetch-remote.ts'
-import { createEpay } from './gateways/epay/epay.ts'
-import { createSandbox } from './gateways/sandbox/sandbox.ts'
 import { buildApp } from './http/app.ts'
 import type { Dialect } from './http/dialect.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -15,7 +14,6 @@ import { openInstallation } from './installation.ts'
 import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
 import { ensureChannels } from './kernel/payments/channels.ts'
-import { createSketch } from './providers/sketch/sketch.ts'
 import { readAdminPassword } from './secrets.ts'
 import { createSite, ensureAdministrator } from './site.ts'
 
@@ -42,8 +40,8 @@ async function startSite(
     publicUrl: site.publicUrl,
     secretKey,
     mail: config,
-    providers: [createSketch()],
-    gateways: [createEpay(outbound), createSandbox()],
+    ...createEdges(outbound),
+    storage: config.storage,
     outbound,
     log: siteLog,
   })
@@ -87,6 +85,11 @@ async function startSite(
       await close()
     },
   }
+}
+
+/** The dialect with AUTO_AUDIT taken into account; the setting `needs_approval` of a site beats both. */
+function audited(dialect: Dialect, { autoAudit }: Config): Dialect {
+  return autoAudit ? { ...dialect, preset: { ...dialect.preset, needsApproval: false } } : dialect
 }
 
 /** The password of the first administrator; a generated one is shown once. */
@@ -135,7 +138,7 @@ async function main(): Promise<void> {
   const started = await Promise.all(
     config.sites.map((site) => {
       const dialect = DIALECTS.get(site.name)
-      return dialect ? startSite(installation, dialect, site) : null
+      return dialect ? startSite(installation, audited(dialect, config), site) : null
     }),
   )
   for (const site of started) {

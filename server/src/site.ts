@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Config } from './config.ts'
+import type { Config, Storage } from './config.ts'
 import type { Connection } from './db/database.ts'
 import { openDatabase, statement } from './db/database.ts'
 import { whenDatabaseAnswers } from './db/errors.ts'
@@ -17,6 +17,8 @@ import { KernelError } from './kernel/errors.ts'
 import type { Ids } from './kernel/ids.ts'
 import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
+import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
+import type { FileStore } from './kernel/ports/file-store.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Provider } from './kernel/ports/provider.ts'
@@ -31,6 +33,8 @@ export type SiteOptions = {
   publicUrl: string
   secretKey: string
   mail: Pick<Config, 'smtpUrl' | 'mailFrom'>
+  /** Where files lie; in the data folder unless given. */
+  storage?: Storage
   providers: readonly Provider[]
   gateways: readonly Gateway[]
   outbound: Outbound
@@ -68,6 +72,8 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     ? createSmtpMailer(smtpUrl, mailFrom)
     : createOutboxMailer(join(options.dataDir, 'outbox', dialect.name), mailFrom, clock.now)
 
+  const files = await openFiles(options)
+
   const context: Context = {
     site: dialect.name,
     db,
@@ -82,7 +88,8 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
     outbound: options.outbound,
-    files: await openDiskStore(join(options.dataDir, 'files', dialect.name)),
+    files: files.store,
+    directUploads: files.directUploads,
     publicUrl: options.publicUrl,
     mail,
     events,
@@ -94,9 +101,36 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     close: async () => {
       catalog.close()
       mail.close()
+      files.close()
       await events.close()
       await db.close()
     },
+  }
+}
+
+/** The site's part of wherever the installation keeps files; a bucket has a folder for each site. */
+async function openFiles({ storage, dataDir, dialect }: SiteOptions): Promise<{
+  store: FileStore
+  directUploads: DirectUploads | null
+  close: () => void
+}> {
+  const nothing = (): void => {}
+  // Their libraries are large, and most installations need neither.
+  switch (storage?.kind) {
+    case 's3': {
+      const { openS3Store } = await import('./files/s3-store.ts')
+      const { close, ...store } = openS3Store(storage.account, dialect.name)
+      return { store, directUploads: null, close }
+    }
+    case 'oss': {
+      const { openOssStore, openOssUploads } = await import('./files/oss-store.ts')
+      const store = openOssStore(storage.account, dialect.name)
+      return { store, directUploads: openOssUploads(storage.account), close: nothing }
+    }
+    default: {
+      const store = await openDiskStore(join(dataDir, 'files', dialect.name))
+      return { store, directUploads: null, close: nothing }
+    }
   }
 }
 

@@ -698,7 +698,12 @@ test('limits: HTTP 429 with 9003 and Retry-After, for each account by itself, by
     assert.equal(await balanceCode(bob.token, app), 1, 'another account from the same address')
 
     // A second session or another address is the same account.
-    const { session } = await logIn(limited.context, alice)
+    const { session } = await logIn(limited.context, {
+      by: 'email',
+      name: alice.email,
+      password: alice.password,
+      address: null,
+    })
     const { sign } = createTokens(limited.context.keys.token, limited.context.site, limited.context.clock.now)
     const token = sign(session, alice.account.uuid)
     const headers = { 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6', forwarded: 'for=6.6.6.6' }

@@ -36,7 +36,7 @@ export async function createUser(
       origin: { ip: null, device: null },
     })
   }
-  const { session } = await logIn(context, { email, password })
+  const { session } = await logIn(context, { by: 'email', name: email, password, address: null })
   const token = createTokens(context.keys.token, context.site, context.clock.now).sign(session, account.uuid)
   return { account, accountId: account.id, token, email, password }
 }

@@ -339,7 +339,7 @@ test('nothing that a stale worker writes is taken', async () => {
   const values = [stale.id, stale.generation]
   const before = await rows('select * from task where id = $1', [stale.id])
   assert.equal(
-    await outcomeOf(`await_operation_v1($1, $2, '{"job":"stale"}', 50, interval '0')`, values),
+    await outcomeOf(`await_operation_v2($1, $2, '{"job":"stale"}', null, 50, interval '0')`, values),
     false,
   )
   assert.equal(await outcomeOf(`requeue_task_v1($1, $2, 'failed', 'stale', interval '0')`, values), false)

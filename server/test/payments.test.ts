@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { statement } from '../src/db/database.ts'
+import { aigentools } from '../src/dialects/aigentools/dialect.ts'
 import { createOutbound } from '../src/files/fetch-remote.ts'
 import { createEpay } from '../src/gateways/epay/epay.ts'
 import { createSandbox } from '../src/gateways/sandbox/sandbox.ts'
+import { fen } from '../src/kernel/fen.ts'
 import { bindIdempotencyKey } from '../src/kernel/idempotency.ts'
-import { units } from '../src/kernel/money.ts'
+import type { Credits } from '../src/kernel/money.ts'
+import { parseCredits, units } from '../src/kernel/money.ts'
 import { pollOrders, queryOrder } from '../src/kernel/payments/ask-gateway.ts'
 import {
   addChannel,
@@ -13,11 +16,15 @@ import {
   enableChannel,
   ensureChannels,
   listChannels,
+  SECRET_MASK,
+  updateChannel,
 } from '../src/kernel/payments/channels.ts'
 import { createOrder } from '../src/kernel/payments/create-order.ts'
 import type { Order } from '../src/kernel/payments/order.ts'
-import { readOrderById } from '../src/kernel/payments/order.ts'
+import { readOrder, readOrderById } from '../src/kernel/payments/order.ts'
+import { quotePackage } from '../src/kernel/payments/packages.ts'
 import { refundOrder } from '../src/kernel/payments/refund.ts'
+import { takeNotification } from '../src/kernel/payments/settle.ts'
 import { readBalance } from '../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../src/kernel/wallet/verify.ts'
 import type { TestSite } from './build-site.ts'
@@ -71,7 +78,8 @@ async function order(
     site.context,
     { accountId },
     {
-      packageId,
+      item: quotePackage(site.context, packageId),
+      channelUuid: null,
       method: 'alipay',
       returnUrl: 'https://shop.example.com/back',
       idempotencyKey: key === null ? null : bindIdempotencyKey('payment/create', key, { packageId }),
@@ -109,100 +117,199 @@ function random(seed: number): () => number {
   }
 }
 
-const available = async (accountId: bigint) => (await readBalance(site.context, { accountId })).available
-const creditsOf = async (orderIds: readonly bigint[]) => {
-  const [row] = await site.context.db.rows<{ entries: bigint }>(
-    statement(
-      'credits of orders',
-      `select count(*) as entries from entry where kind = 'purchase' and effect = any ($1)`,
-    ),
-    [orderIds.map((id) => `order:${id}`)],
-  )
-  return Number(row?.entries)
+const watch = (at: TestSite) => ({
+  available: async (accountId: bigint) => (await readBalance(at.context, { accountId })).available,
+  creditsOf: async (orderIds: readonly bigint[]) => {
+    const [row] = await at.context.db.rows<{ entries: bigint }>(
+      statement(
+        'credits of orders',
+        `select count(*) as entries from entry where kind = 'purchase' and effect = any ($1)`,
+      ),
+      [orderIds.map((id) => `order:${id}`)],
+    )
+    return Number(row?.entries)
+  },
+})
+const available = (accountId: bigint) => watch(site).available(accountId)
+const creditsOf = (orderIds: readonly bigint[]) => watch(site).creditsOf(orderIds)
+
+/** A site where things are bought, each for the same credits. */
+type Shop = {
+  site: TestSite
+  credits: Credits
+  buyer: () => Promise<Buyer>
+  buy: (buyer: Buyer) => Promise<Order>
+}
+type Buyer = { accountId: bigint; token: string }
+
+async function visitWaliassets(): Promise<Shop> {
+  const buyer = () => createUser(site.context, units(0))
+  return { site, credits: units(100), buyer, buy: ({ accountId }) => order(accountId) }
 }
 
-test(`${ORDERS} orders with 1 to 25 deliveries each, shuffled, parallel and forged: each paid one credited once`, {
-  timeout: 300_000,
-}, async (t) => {
-  const roll = random(20_261_121)
-  const buyers = await Promise.all(Array.from({ length: 10 }, () => createUser(site.context, units(0))))
-  const paid: Order[] = []
-  const unpaid: Order[] = []
-  const deliveries: { order: Order; send: () => Promise<unknown> }[] = []
-  let forged = 0
-  for (let index = 0; index < ORDERS; index += 1) {
-    const buyer = buyers[index % buyers.length]
-    assert.ok(buyer)
-    const made = await order(buyer.accountId)
-    const isPaid = roll() < 0.7
-    if (isPaid) {
-      standIn.pay(made.tradeNumber)
-      paid.push(made)
-    } else unpaid.push(made)
-    const count = 1 + Math.floor(roll() * 25)
-    for (let delivery = 0; delivery < count; delivery += 1) {
-      const isTrue = isPaid && (delivery === 0 || roll() < 0.4)
-      const mutate = FORGERIES[Math.floor(roll() * FORGERIES.length)]
-      assert.ok(mutate)
-      const method = roll() < 0.5 ? 'GET' : 'POST'
-      if (!isTrue) forged += 1
-      deliveries.push({
-        order: made,
-        send: () => standIn.notify(made.tradeNumber, isTrue ? { method } : { method, mutate }),
-      })
-    }
-  }
-  for (let last = deliveries.length - 1; last > 0; last -= 1) {
-    const other = Math.floor(roll() * (last + 1))
-    ;[deliveries[last], deliveries[other]] = [
-      deliveries[other] as (typeof deliveries)[0],
-      deliveries[last] as (typeof deliveries)[0],
-    ]
-  }
-  for (let from = 0; from < deliveries.length; from += 50) {
-    await Promise.all(deliveries.slice(from, from + 50).map(({ send }) => send()))
-  }
-  for (const made of paid)
-    assert.equal((await readOrderById(site.context, made.id)).state, 'paid', made.tradeNumber)
-  for (const made of unpaid)
-    assert.equal((await readOrderById(site.context, made.id)).state, 'open', made.tradeNumber)
-  assert.equal(await creditsOf(paid.map(({ id }) => id)), paid.length)
-  assert.equal(await creditsOf(unpaid.map(({ id }) => id)), 0)
-  const balances = await Promise.all(buyers.map(({ accountId }) => available(accountId)))
-  assert.equal(
-    balances.reduce((sum, one) => sum + one, 0n),
-    units(100 * paid.length),
-  )
-  t.diagnostic(
-    `${ORDERS} orders, ${deliveries.length} deliveries, ${forged} forged or wrong, ${paid.length} paid, ${paid.length} credited once`,
-  )
+let second: TestSite | undefined
+after(async () => {
+  if (!second) return
+  const findings = await verifyLedger(second.context)
+  await second.close()
+  assert.deepEqual(findings, [], 'the books are true')
 })
 
-test(`all callbacks dropped: ${ORDERS} paid orders are credited by polling, once`, {
-  timeout: 300_000,
-}, async (t) => {
-  const { accountId } = await createUser(site.context, units(0))
-  const made: Order[] = []
-  for (let index = 0; index < ORDERS; index += 1) {
-    const one = await order(accountId)
-    standIn.pay(one.tradeNumber)
-    made.push(one)
+/** The other document, by its routes alone: an administrator sets the channel up, users buy, payers follow the link. */
+async function visitAigentools(): Promise<Shop> {
+  second ??= await openAigentools()
+  const { app, context } = second
+  const call = async (method: 'POST' | 'GET', url: string, token: string, payload?: object) => {
+    const reply = await app.inject({
+      method,
+      url: `/api/v1${url}`,
+      headers: { authorization: `Bearer ${token}` },
+      ...(payload && { payload }),
+    })
+    assert.equal(reply.statusCode, 200, reply.payload)
+    return reply.json().data
   }
-  await site.context.db.rows(
-    statement('polls due', `update payment_order set next_poll_at = now() where next_poll_at is not null`),
-    [],
-  )
-  const other = await site.another()
-  let polls = 0
-  for (let asked = 1; asked > 0; ) {
-    const counts = await Promise.all([pollOrders(site.context), pollOrders(other), pollOrders(site.context)])
-    asked = counts.reduce((sum, count) => sum + count, 0)
-    polls += asked
+  const admin = await createUser(context, units(0), { role: 'admin' })
+  const { uuid } = await call('POST', '/admin/payment/config', admin.token, {
+    name: '易支付',
+    payment_method: 'epay',
+    config: { pid: standIn.pid, key: standIn.key, gateway: standIn.url },
+    enable: true,
+  })
+  return {
+    site: second,
+    credits: parseCredits('12.34') as Credits,
+    buyer: () => createUser(context, units(0)),
+    buy: async ({ accountId, token }) => {
+      const { jump_url, order_id } = await call('POST', '/payment/create', token, {
+        amount: 12.34,
+        payment_method_uuid: uuid,
+        payment_channel: 'wxpay',
+        return_url: 'https://shop.example.com/recharge?tab=1&from=home',
+      })
+      const page = await fetch(jump_url)
+      assert.ok(page.ok && new URL(jump_url).pathname === '/submit.php', jump_url)
+      await page.arrayBuffer()
+      return readOrder(context, { accountId }, { handle: order_id, tradeNumber: null })
+    },
   }
-  assert.equal(await creditsOf(made.map(({ id }) => id)), made.length)
-  assert.equal(await available(accountId), units(100 * made.length))
-  t.diagnostic(`${made.length} orders credited in ${polls} polls`)
-})
+}
+
+async function openAigentools(): Promise<TestSite> {
+  const opened = await buildSite({
+    dialect: aigentools,
+    gateways: [createEpay(createOutbound({ allow: ['127.0.0.1/32'] }))],
+  })
+  await opened.app.listen({ port: 0, host: '127.0.0.1' })
+  const bound = opened.app.server.address()
+  assert.ok(bound && typeof bound === 'object')
+  opened.context.publicUrl = `http://127.0.0.1:${bound.port}`
+  return opened
+}
+
+const SHOPS = [
+  ['waliassets', visitWaliassets],
+  ['aigentools', visitAigentools],
+] as const
+
+for (const [name, visit] of SHOPS)
+  test(`${name}: ${ORDERS} orders with 1 to 25 deliveries each, shuffled, parallel and forged: each paid one credited once`, {
+    timeout: 300_000,
+  }, async (t) => {
+    const shop = await visit()
+    const { site } = shop
+    const { available, creditsOf } = watch(site)
+    const roll = random(20_261_121)
+    const buyers = await Promise.all(Array.from({ length: 10 }, shop.buyer))
+    const paid: Order[] = []
+    const unpaid: Order[] = []
+    const deliveries: { order: Order; send: () => Promise<unknown> }[] = []
+    let forged = 0
+    for (let index = 0; index < ORDERS; index += 1) {
+      const buyer = buyers[index % buyers.length]
+      assert.ok(buyer)
+      const made = await shop.buy(buyer)
+      const isPaid = roll() < 0.7
+      if (isPaid) {
+        standIn.pay(made.tradeNumber)
+        paid.push(made)
+      } else unpaid.push(made)
+      const count = 1 + Math.floor(roll() * 25)
+      for (let delivery = 0; delivery < count; delivery += 1) {
+        const isTrue = isPaid && (delivery === 0 || roll() < 0.4)
+        const mutate = FORGERIES[Math.floor(roll() * FORGERIES.length)]
+        assert.ok(mutate)
+        const method = roll() < 0.5 ? 'GET' : 'POST'
+        if (!isTrue) forged += 1
+        deliveries.push({
+          order: made,
+          send: () => standIn.notify(made.tradeNumber, isTrue ? { method } : { method, mutate }),
+        })
+      }
+    }
+    for (let last = deliveries.length - 1; last > 0; last -= 1) {
+      const other = Math.floor(roll() * (last + 1))
+      ;[deliveries[last], deliveries[other]] = [
+        deliveries[other] as (typeof deliveries)[0],
+        deliveries[last] as (typeof deliveries)[0],
+      ]
+    }
+    for (let from = 0; from < deliveries.length; from += 50) {
+      await Promise.all(deliveries.slice(from, from + 50).map(({ send }) => send()))
+    }
+    for (const made of paid)
+      assert.equal((await readOrderById(site.context, made.id)).state, 'paid', made.tradeNumber)
+    for (const made of unpaid)
+      assert.equal((await readOrderById(site.context, made.id)).state, 'open', made.tradeNumber)
+    assert.equal(await creditsOf(paid.map(({ id }) => id)), paid.length)
+    assert.equal(await creditsOf(unpaid.map(({ id }) => id)), 0)
+    const balances = await Promise.all(buyers.map(({ accountId }) => available(accountId)))
+    assert.equal(
+      balances.reduce((sum, one) => sum + one, 0n),
+      shop.credits * BigInt(paid.length),
+    )
+    t.diagnostic(
+      `${ORDERS} orders, ${deliveries.length} deliveries, ${forged} forged or wrong, ${paid.length} paid, ${paid.length} credited once`,
+    )
+  })
+
+for (const [name, visit] of SHOPS)
+  test(`${name}: all callbacks dropped: ${ORDERS} paid orders are credited by polling, once`, {
+    timeout: 300_000,
+  }, async (t) => {
+    const shop = await visit()
+    const { site } = shop
+    const { available, creditsOf } = watch(site)
+    const buyers = await Promise.all(Array.from({ length: 10 }, shop.buyer))
+    const made: Order[] = []
+    for (let index = 0; index < ORDERS; index += 1) {
+      const one = await shop.buy(buyers[index % buyers.length] as Buyer)
+      standIn.pay(one.tradeNumber)
+      made.push(one)
+    }
+    await site.context.db.rows(
+      statement('polls due', `update payment_order set next_poll_at = now() where next_poll_at is not null`),
+      [],
+    )
+    const other = await site.another()
+    let polls = 0
+    for (let asked = 1; asked > 0; ) {
+      const counts = await Promise.all([
+        pollOrders(site.context),
+        pollOrders(other),
+        pollOrders(site.context),
+      ])
+      asked = counts.reduce((sum, count) => sum + count, 0)
+      polls += asked
+    }
+    assert.equal(await creditsOf(made.map(({ id }) => id)), made.length)
+    const balances = await Promise.all(buyers.map(({ accountId }) => available(accountId)))
+    assert.equal(
+      balances.reduce((sum, one) => sum + one, 0n),
+      shop.credits * BigInt(made.length),
+    )
+    t.diagnostic(`${made.length} orders credited in ${polls} polls`)
+  })
 
 test('an unpaid order is polled ever more slowly, at its expiry and once more, then never (money rule 9)', async () => {
   const { accountId } = await createUser(site.context, units(0))
@@ -437,7 +544,8 @@ test('the sandbox cashier is a page whose pay button credits once, through the d
       sandboxed.context,
       { accountId },
       {
-        packageId: 'package_100',
+        item: quotePackage(sandboxed.context, 'package_100'),
+        channelUuid: null,
         method: 'wxpay',
         returnUrl: 'https://shop.example.com/back',
         idempotencyKey: null,
@@ -467,7 +575,8 @@ test('the sandbox cashier is a page whose pay button credits once, through the d
     const epay = { url: 'http://127.0.0.1:9', merchant: '1', secret: 'a longer key' }
     await ensureChannels(sandboxed.context, { epay, sandbox: true })
     const buy = {
-      packageId: 'package_100',
+      item: quotePackage(sandboxed.context, 'package_100'),
+      channelUuid: null,
       method: 'wxpay',
       returnUrl: '',
       idempotencyKey: null,
@@ -477,4 +586,148 @@ test('the sandbox cashier is a page whose pay button credits once, through the d
   } finally {
     await sandboxed.close()
   }
+})
+
+test('a key is replaced while orders are open: the old one vouches for those, for a day, and for none after', async () => {
+  const rotated = await buildSite({
+    gateways: [createEpay(createOutbound({ allow: ['127.0.0.1/32'] }))],
+    preset: { gatewayOptions: { epay: { mode: 'submit' } } },
+  })
+  const epay = await startEpayStandIn()
+  const successor = await startEpayStandIn({ key: 'the-next-key-0123456789abcdefghij' })
+  const { context } = rotated
+  try {
+    const added = await addChannel(context, {
+      name: 'epay',
+      gateway: 'epay',
+      url: epay.url,
+      merchant: epay.pid,
+      secret: epay.key,
+      options: {},
+      methods: ['alipay'],
+    })
+    const { accountId } = await createUser(context, units(0))
+    const buy = () =>
+      createOrder(
+        context,
+        { accountId },
+        {
+          item: quotePackage(context, 'package_100'),
+          channelUuid: added.uuid,
+          method: 'alipay',
+          returnUrl: 'https://shop.example.com/back',
+          idempotencyKey: null,
+          origin: { ip: null, device: null },
+        },
+      )
+    const balance = async () => (await readBalance(context, { accountId })).available
+    /** What a gateway with one key or the other sends of an order. */
+    const deliver = async (made: Order, by: EpayStandIn) => {
+      by.orders.set(made.tradeNumber, {
+        trade_no: `2026${made.id}`,
+        out_trade_no: made.tradeNumber,
+        type: made.method,
+        name: made.name,
+        money: '2.00',
+        notify_url: '',
+        return_url: '',
+        status: 1,
+        refunded: false,
+      })
+      const answer = await takeNotification(context, added.uuid, by.notification(made.tradeNumber))
+      return answer?.body
+    }
+    const [beforehand, late, polled, dayAfter, elsewhere] = [
+      await buy(),
+      await buy(),
+      await buy(),
+      await buy(),
+      await buy(),
+    ]
+    assert.ok(beforehand && late && polled && dayAfter && elsewhere)
+    await updateChannel(context, added.id, { secret: SECRET_MASK, urls: ['', epay.url], merchant: '' })
+    const [kept] = await listChannels(context)
+    assert.equal(kept?.accountVersion, 1, 'a mask and what is the same change nothing')
+
+    await updateChannel(context, added.id, { secret: successor.key })
+    assert.equal(await deliver(beforehand, epay), 'success', 'signed with the old key before it was replaced')
+    assert.equal(await balance(), units(100))
+    assert.equal(await deliver(late, successor), 'success', "the same merchant's new key vouches for it too")
+    assert.equal(await balance(), units(200))
+
+    const afterwards = await buy()
+    assert.equal(
+      await deliver(afterwards, epay),
+      'fail',
+      'a replaced key vouches for nothing that came after it',
+    )
+    assert.equal(await deliver(afterwards, successor), 'success')
+    assert.equal(await balance(), units(300))
+
+    await context.db.rows(
+      statement(
+        'a day passes',
+        `update retired_channel_account set retired_at = retired_at - interval '25 hours'`,
+      ),
+      [],
+    )
+    assert.equal(await deliver(dayAfter, epay), 'fail', 'a day later the old key is worth nothing')
+    assert.equal(await deliver(dayAfter, successor), 'success')
+    assert.equal(await balance(), units(400))
+
+    // Another merchant altogether: it vouches for its own orders, and the old ones are asked after at the old one.
+    await updateChannel(context, added.id, { merchant: '4004', secret: 'a key of another merchant' })
+    assert.equal(await deliver(elsewhere, successor), 'success')
+    await updateChannel(context, added.id, { merchant: epay.pid, secret: epay.key })
+    await updateChannel(context, added.id, { urls: [successor.url], merchant: '4004' })
+    await fetch(polled.payUrl ?? '')
+    epay.pay(polled.tradeNumber)
+    await context.db.rows(
+      statement('poll this', 'update payment_order set next_poll_at = now() where id = $1'),
+      [polled.id],
+    )
+    await pollOrders(context)
+    assert.equal((await readOrderById(context, polled.id)).state, 'paid')
+    assert.equal(await balance(), units(600))
+    assert.deepEqual(await verifyLedger(context), [])
+  } finally {
+    await rotated.close()
+    await epay.close()
+    await successor.close()
+  }
+})
+
+test('a channel that is named must exist, be enabled and take the method; an amount has its bounds; no order is made', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const { id, uuid } = await addEpay()
+  const buy = (changes: { channelUuid?: string; method?: string; priceFen?: bigint }) =>
+    createOrder(
+      site.context,
+      { accountId },
+      {
+        item: { name: 'Topup', credits: units(1), priceFen: fen(changes.priceFen ?? 100n) },
+        channelUuid: changes.channelUuid ?? uuid,
+        method: changes.method ?? 'alipay',
+        returnUrl: 'https://shop.example.com/back',
+        idempotencyKey: null,
+        origin: { ip: null, device: null },
+      },
+    )
+  await assert.rejects(buy({ channelUuid: '00000000-0000-4000-8000-000000000000' }), {
+    code: 'channel_not_found',
+  })
+  await assert.rejects(buy({ channelUuid: "' or true --" }), { code: 'channel_not_found' })
+  await assert.rejects(buy({ method: 'qqpay' }), { code: 'payment_method_refused' })
+  for (const priceFen of [0n, -1n, 10_000_001n]) {
+    await assert.rejects(buy({ priceFen }), { code: 'input_invalid' })
+  }
+  await enableChannel(site.context, id, false)
+  await assert.rejects(buy({}), { code: 'channel_disabled' })
+  await deleteChannel(site.context, id)
+  await assert.rejects(buy({}), { code: 'channel_not_found' })
+  const [count] = await site.context.db.rows<{ orders: bigint }>(
+    statement('orders made', 'select count(*) as orders from payment_order where account_id = $1'),
+    [accountId],
+  )
+  assert.equal(count?.orders, 0n)
 })

@@ -1,24 +1,24 @@
 import { Command, Option } from 'commander'
-import type { AccountSummary } from '../kernel/accounts/administer.ts'
-import {
-  findAccountFor,
-  listAccounts,
-  resetPassword,
-  setAccountState,
-} from '../kernel/accounts/administer.ts'
+import type { AccountSummary } from '../kernel/accounts/account.ts'
+import { findAccountFor } from '../kernel/accounts/account.ts'
+import { resetPassword, setAccountState } from '../kernel/accounts/administer.ts'
+import { listAccounts } from '../kernel/accounts/list.ts'
 import { createAccount } from '../kernel/accounts/register.ts'
-import { listPrices, setModelState, setPrice, setSetting } from '../kernel/catalog/administer.ts'
+import { updateAccount } from '../kernel/accounts/update.ts'
+import { listPrices, setPrice, setSetting } from '../kernel/catalog/administer.ts'
 import type { Context } from '../kernel/context.ts'
 import type { Credits } from '../kernel/money.ts'
-import { credits, parseCredits, toText } from '../kernel/money.ts'
+import { parseCredits, toText } from '../kernel/money.ts'
 import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
+import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { print, printRows } from './table.ts'
+import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
 
@@ -26,11 +26,13 @@ type Shared = { site?: string; json?: boolean }
 export function createAdminCommand(): Command {
   const admin = new Command('admin').description('administer a site')
   admin.addCommand(usersCommand())
-  admin.addCommand(modelsCommand())
+  admin.addCommand(createModelsCommand(shared))
+  admin.addCommand(createConnectionsCommand(shared))
   admin.addCommand(pricesCommand())
   admin.addCommand(settingsCommand())
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
+  admin.addCommand(createTransactionsCommand())
   return admin
 }
 
@@ -43,7 +45,7 @@ function shared(command: Command): Command {
 
 function usersCommand(): Command {
   const users = new Command('users').description(
-    'accounts: list, show, create, adjust, disable, enable, close, password',
+    'accounts: list, show, create, adjust, change, disable, enable, close, password',
   )
   shared(users.command('list'))
     .description('list accounts, newest first')
@@ -56,8 +58,13 @@ function usersCommand(): Command {
           limit: wholeNumber('--limit', options.limit),
           offset: wholeNumber('--offset', options.offset),
         }
-        const rows = await listAccounts(context, { search: options.search ?? null, ...page })
-        printRows(rows.map(presentAccount), options.json ?? false)
+        const filter = { search: options.search ?? null, role: null, active: null, withClosed: true }
+        const { items } = await listAccounts(
+          context,
+          { ...filter, createdFrom: null, createdBefore: null },
+          page,
+        )
+        printRows(items.map(presentAccount), options.json ?? false)
       }),
     )
   shared(users.command('show <account>'))
@@ -108,6 +115,29 @@ function usersCommand(): Command {
     .action((account: string, amount: string, options: Shared & { reason: string; key?: string }) =>
       withSite(options.site, (context) => adjust(context, account, amount, options)),
     )
+  shared(users.command('change <account>'))
+    .description('change a user name, role or credit limit')
+    .option('--username <name>', 'the new name')
+    .addOption(new Option('--role <role>', 'ends all sessions of the account').choices(['user', 'admin']))
+    .option('--credit-limit <amount>', 'how far below nothing the balance may go')
+    .action(
+      (
+        account: string,
+        options: Shared & { username?: string; role?: 'user' | 'admin'; creditLimit?: string },
+      ) =>
+        withSite(options.site, async (context) => {
+          const { username, role, creditLimit } = options
+          if (username === undefined && role === undefined && creditLimit === undefined)
+            throw new UsageError('Say what to change: --username, --role or --credit-limit.')
+          const { id } = await findAccountFor(context, account)
+          const changed = await updateAccount(context, null, id, {
+            username,
+            role,
+            creditLimit: creditLimit === undefined ? undefined : readAmount(creditLimit),
+          })
+          printRows([presentAccount(changed)], options.json ?? false)
+        }),
+    )
   for (const [name, state, done] of [
     ['disable', 'disabled', 'is disabled; its sessions end within five seconds'],
     ['enable', 'active', 'is active'],
@@ -153,35 +183,6 @@ async function adjust(
   print(
     `${isNew ? 'Done' : 'Nothing done: this key had its effect before'}. ${found.username} has ${toText(available)} credits.`,
   )
-}
-
-function modelsCommand(): Command {
-  const models = new Command('models').description('models: list, open, close')
-  shared(models.command('list')).action((options: Shared) =>
-    withSite(options.site, async (context) => {
-      const rows = context.catalog.models().map((model) => ({
-        name: model.name,
-        title: model.title,
-        kind: model.kind,
-        state: model.state,
-        default: model.isDefault,
-        servedBy: model.channels.map((channel) => channel.provider).join(', ') || 'nobody',
-      }))
-      printRows(rows, options.json ?? false)
-    }),
-  )
-  for (const [name, state] of [
-    ['open', 'open'],
-    ['close', 'closed'],
-  ] as const) {
-    shared(models.command(`${name} <model>`)).action((model: string, options: Shared) =>
-      withSite(options.site, async (context) => {
-        await setModelState(context, model, state)
-        print(`${model} is ${state}.`)
-      }),
-    )
-  }
-  return models
 }
 
 function pricesCommand(): Command {
@@ -246,9 +247,10 @@ function presentAccount(account: AccountSummary) {
     email: account.email,
     role: account.role,
     state: account.state,
-    credits: toText(credits(account.available)),
+    credits: toText(account.available),
     held: toText(account.held),
     spent: toText(account.spent),
+    credit_limit: toText(account.credit_limit),
     since: account.created_at,
   }
 }

@@ -1,8 +1,7 @@
 import { readConfig } from '../config.ts'
 import { DIALECTS } from '../dialects/index.ts'
+import { createEdges } from '../edges.ts'
 import { createOutbound } from '../files/fetch-remote.ts'
-import { createEpay } from '../gateways/epay/epay.ts'
-import { createSandbox } from '../gateways/sandbox/sandbox.ts'
 import { openInstallation } from '../installation.ts'
 import type { Context } from '../kernel/context.ts'
 import { createSite } from '../site.ts'
@@ -39,8 +38,8 @@ export async function withSite<T>(
       publicUrl: configured.publicUrl,
       secretKey: installation.secretKey,
       mail: config,
-      providers: [],
-      gateways: [createEpay(outbound), createSandbox()],
+      ...createEdges(outbound),
+      storage: config.storage,
       outbound,
       log: installation.log,
     })

@@ -1,8 +1,14 @@
 import { Command } from 'commander'
-import { findAccountFor } from '../kernel/accounts/administer.ts'
+import { findAccountFor } from '../kernel/accounts/account.ts'
 import { formatYuan, parseYuan } from '../kernel/fen.ts'
 import { toText } from '../kernel/money.ts'
-import { addChannel, deleteChannel, enableChannel, listChannels } from '../kernel/payments/channels.ts'
+import {
+  addChannel,
+  deleteChannel,
+  enableChannel,
+  listChannels,
+  updateChannel,
+} from '../kernel/payments/channels.ts'
 import { findOrderByTradeNumber, listOrders } from '../kernel/payments/order.ts'
 import { refundOrder } from '../kernel/payments/refund.ts'
 import { readSecretLine } from './input.ts'
@@ -13,7 +19,9 @@ type Shared = { site?: string; json?: boolean }
 
 /** `atelier admin channels`: where money comes in. */
 export function createChannelsCommand(shared: (command: Command) => Command): Command {
-  const channels = new Command('channels').description('payment channels: list, add, enable, disable, delete')
+  const channels = new Command('channels').description(
+    'payment channels: list, add, change, enable, disable, delete',
+  )
   shared(channels.command('list')).action((options: Shared) =>
     withSite(options.site, async (context) => {
       const rows = (await listChannels(context)).map(({ options: quirks, methods, ...channel }) => ({
@@ -55,6 +63,26 @@ export function createChannelsCommand(shared: (command: Command) => Command): Co
           print(
             `Channel ${added.id} was added; it is notified at ${context.publicUrl}${context.preset.notifyPath(added.uuid)}.`,
           )
+        }),
+    )
+  shared(channels.command('change <channel>'))
+    .description('change a channel; open orders go on with the merchant they were opened with')
+    .option('--name <name>', 'how operators and payers call it')
+    .option('--url <url>', 'the base address of the gateway')
+    .option('--merchant <id>', 'our merchant id there')
+    .option('--key', 'a new key, read from the standard input')
+    .action(
+      (id: string, options: Shared & { name?: string; url?: string; merchant?: string; key?: boolean }) =>
+        withSite(options.site, async (context) => {
+          const { name, url, merchant } = options
+          const secret = options.key ? await readSecretLine('Key') : undefined
+          await updateChannel(context, readNumber(id), {
+            name,
+            merchant,
+            secret,
+            ...(url && { urls: [url] }),
+          })
+          print(`Channel ${id} is changed; its open orders are verified and credited all the same.`)
         }),
     )
   const change = (

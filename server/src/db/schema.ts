@@ -21,8 +21,12 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
 export interface Account {
+  activated_at: Generated<Date>;
   created_at: Generated<Date>;
+  deactivated_at: Date | null;
   email: string | null;
   id: Generated<bigint>;
   password_hash: string;
@@ -32,6 +36,20 @@ export interface Account {
   updated_at: Generated<Date>;
   username: string;
   uuid: string;
+  version: Generated<number>;
+}
+
+export interface Analysis {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  finished_at: Date | null;
+  id: Generated<bigint>;
+  input_tokens: bigint | null;
+  outcome: string | null;
+  output_tokens: bigint | null;
+  provider: string | null;
+  template: string;
+  template_version: number;
 }
 
 export interface Attempt {
@@ -47,12 +65,24 @@ export interface Attempt {
 }
 
 export interface Channel {
+  connection_id: bigint | null;
   enabled: Generated<boolean>;
   id: Generated<bigint>;
   model_id: bigint;
   provider: string;
   vendor_model: string;
   weight: Generated<number>;
+}
+
+export interface Connection {
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  name: string;
+  options: Generated<Json>;
+  provider: string;
+  sealed: Buffer;
+  updated_at: Generated<Date>;
+  url: string;
 }
 
 export interface EmailCode {
@@ -134,6 +164,11 @@ export interface Idempotency {
   task_id: bigint | null;
 }
 
+export interface LooseFile {
+  since: Generated<Date>;
+  store_key: string;
+}
+
 export interface Migration {
   applied_at: Generated<Date>;
   checksum: string;
@@ -142,6 +177,7 @@ export interface Migration {
 
 export interface Model {
   created_at: Generated<Date>;
+  declaration: Generated<Json>;
   description: Generated<string>;
   id: Generated<bigint>;
   is_default: Generated<boolean>;
@@ -153,6 +189,7 @@ export interface Model {
 }
 
 export interface PaymentChannel {
+  account_version: Generated<number>;
   created_at: Generated<Date>;
   deleted_at: Date | null;
   enabled: Generated<boolean>;
@@ -170,6 +207,7 @@ export interface PaymentChannel {
 
 export interface PaymentOrder {
   account_id: bigint;
+  account_version: Generated<number>;
   amount_fen: bigint;
   channel_id: bigint;
   checkout_until: Date | null;
@@ -226,6 +264,15 @@ export interface QueuePlace {
   turn: bigint;
 }
 
+export interface RetiredChannelAccount {
+  channel_id: bigint;
+  merchant: string;
+  retired_at: Generated<Date>;
+  secret: Buffer;
+  url: string;
+  version: number;
+}
+
 export interface Session {
   account_id: bigint;
   created_at: Generated<Date>;
@@ -249,6 +296,7 @@ export interface SqlFunctionFile {
 
 export interface Task {
   account_id: bigint;
+  approved_by: bigint | null;
   attempt_at: Date | null;
   attempt_generation: number | null;
   attempt_id: bigint | null;
@@ -273,10 +321,28 @@ export interface Task {
   price_subject: string;
   price_version: number;
   progress: Generated<number>;
+  remote_id: string | null;
   state: Generated<string>;
   turn: bigint;
   updated_at: Generated<Date>;
   worker: string | null;
+}
+
+export interface Upload {
+  account_id: bigint;
+  bytes: bigint;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  id: Generated<bigint>;
+  media_type: string;
+  name: string;
+  store_key: string | null;
+}
+
+export interface UploadCount {
+  account_id: bigint;
+  day: Timestamp;
+  uploads: number;
 }
 
 export interface Wallet {
@@ -301,14 +367,17 @@ export interface Work {
 
 export interface DB {
   account: Account;
+  analysis: Analysis;
   attempt: Attempt;
   channel: Channel;
+  connection: Connection;
   email_code: EmailCode;
   entry: Entry;
   file: File;
   finding: Finding;
   hold: Hold;
   idempotency: Idempotency;
+  loose_file: LooseFile;
   migration: Migration;
   model: Model;
   payment_channel: PaymentChannel;
@@ -317,10 +386,13 @@ export interface DB {
   price: Price;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  retired_channel_account: RetiredChannelAccount;
   session: Session;
   setting: Setting;
   sql_function_file: SqlFunctionFile;
   task: Task;
+  upload: Upload;
+  upload_count: UploadCount;
   wallet: Wallet;
   work: Work;
 }

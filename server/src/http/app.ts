@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fastify, LogController } from 'fastify'
@@ -19,6 +20,7 @@ import { mountNotifications } from './payments.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
+import { mountUploads } from './uploads.ts'
 
 const REQUEST_TIMEOUT_MS = 30_000
 
@@ -135,6 +137,7 @@ export async function buildApp(
 
   mountOperations(app, context, options.metrics)
   mountFiles(app, context, dialect)
+  if (dialect.preset.takesUploads) mountUploads(app, context, dialect)
   mountNotifications(app, context, dialect)
   mountReference(app, context, dialect)
   mountCashier(app, context, dialect)
@@ -151,6 +154,9 @@ function mount(
   view: View,
 ): void {
   if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
+  // Behind a login an account can be stopped; before it nobody can.
+  if (route.rate === 'unlimited' && route.allow === 'public')
+    throw new Error(`${route.method} ${route.path} is public and unlimited`)
   app.route({
     method: route.method,
     url: `${dialect.base}${route.path}`,
@@ -159,7 +165,7 @@ function mount(
     ...(route.body && { schema: { body: route.body } }),
     // Who is asking is settled before a body is even read.
     onRequest: async (request) => {
-      if (route.allow !== 'public') request.actor = await identify(context, tokens, request)
+      if (route.allow !== 'public') await identify(context, tokens, request)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -182,9 +188,11 @@ function mount(
         params: request.params as Record<string, string>,
         query: firstValues(request.query),
         idempotencyKey: headerOf(request, 'idempotency-key'),
+        token: request.token ?? null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
-      return send(reply, await route.handle(context, request.actor ?? null, what, view), 'ok')
+      const answer = await route.handle(context, request.actor ?? null, what, view)
+      return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })
 }
@@ -192,6 +200,7 @@ function mount(
 declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor
+    token?: string
   }
   interface FastifyReply {
     outcome?: string
@@ -201,11 +210,12 @@ declare module 'fastify' {
   }
 }
 
-async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<Actor> {
+async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
   const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/\s+/)
   if (!scheme) throw refusal('credentials_missing')
   if (scheme.toLowerCase() !== 'bearer' || !token || rest.length > 0) throw refusal('credentials_invalid')
-  return authenticate(context, tokens.verify(token))
+  request.actor = await authenticate(context, tokens.verify(token))
+  request.token = token
 }
 
 /** An office behind one address logs in together: its limit is ten times that of one target. */
@@ -217,6 +227,7 @@ async function limit(context: Context, route: Route, request: FastifyRequest): P
 }
 
 async function take(context: Context, route: Route, key: string, factor: number): Promise<void> {
+  if (route.rate === 'unlimited') return
   const { points, perSeconds } = context.preset.limits[route.rate]
   const wait = await context.limiter.take({ name: route.rate, points: points * factor, perSeconds }, key)
   if (wait !== null) throw refusal('rate_limited', { retryAfterSeconds: wait })
@@ -265,6 +276,13 @@ function send(reply: FastifyReply, answer: Reply, code: string): FastifyReply {
     .code(answer.status)
     .headers({ 'cache-control': 'no-store', ...answer.headers })
     .send(answer.body)
+}
+
+/** Left to Fastify, a HEAD would read the whole stream to throw it away. */
+function withoutStream(answer: Reply): Reply {
+  if (!(answer.body instanceof Readable)) return answer
+  answer.body.destroy()
+  return { ...answer, body: '' }
 }
 
 /**

@@ -2,9 +2,12 @@ import type { Static, TSchema } from 'typebox'
 import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
-import type { Preset, RateClass } from '../kernel/preset.ts'
+import type { Preset, RatePolicy } from '../kernel/preset.ts'
 
-/** What goes back over the wire. */
+/**
+ * What goes back over the wire. A `Readable` as the body is streamed as fast as the client reads; when it fails in
+ * the middle the connection is broken off, so the route names its content type.
+ */
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
 
 /** Who may call a route: anybody, an account, or an administrator. Ownership is decided in the SQL. */
@@ -35,6 +38,8 @@ export type RouteRequest<Body> = {
   query: Readonly<Record<string, string>>
   /** The Idempotency-Key header as sent, or null. */
   idempotencyKey: string | null
+  /** The bearer token in use, for a document that answers with it; null on public routes. */
+  token: string | null
   origin: Origin
 }
 
@@ -51,7 +56,7 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   /** Below the dialect's base, in Fastify's syntax. */
   path: string
   allow: Allow
-  rate: RateClass
+  rate: RatePolicy
   body?: Body
   /** Largest body in bytes; one mebibyte unless given. */
   bodyLimit?: number
@@ -70,7 +75,7 @@ export type Route = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   allow: Policy
-  rate: RateClass
+  rate: RatePolicy
   body: TSchema | null
   bodyLimit: number
   target: ((body: unknown) => string) | null

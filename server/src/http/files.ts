@@ -7,51 +7,70 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',
   webp: 'image/webp',
+  gif: 'image/gif',
   mp4: 'video/mp4',
 }
 
-/**
- * Serves stored files by their unguessable keys, with ranges and validators, to any origin. Nothing served
- * here may run: no sniffing, and a policy that forbids everything.
- */
+/** A file to be served, and how long its address stands for this content. */
+type ServedFile = { storeKey: string; mediaType: string; cacheControl: string }
+
+/** Serves stored files by their unguessable keys, to any origin. */
 export function mountFiles(app: FastifyInstance, context: Context, dialect: Dialect): void {
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { key } = request.params as { key: string }
     const mediaType = MEDIA_TYPES[key.slice(key.lastIndexOf('.') + 1)]
-    const stat =
-      mediaType && /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key) ? await context.files.stat(key) : null
-    if (!mediaType || !stat) {
-      const path = request.url.split('?', 1)[0] ?? ''
-      const { status, body } = dialect.faults.unknownRoute(request.method, path)
-      reply.outcome = 'unknown_route'
-      return reply.code(status).header('cache-control', 'no-store').send(body)
-    }
+    if (!mediaType || !/^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key))
+      return refuseFile(dialect, request, reply)
     // A key is written once, so the key names the content.
-    const etag = `"${key}"`
-    reply.headers({
-      'content-type': mediaType,
-      'cache-control': 'public, max-age=31536000, immutable',
-      'accept-ranges': 'bytes',
-      etag,
-      'last-modified': stat.modifiedAt.toUTCString(),
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; sandbox",
-      'cross-origin-resource-policy': 'cross-origin',
-    })
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    const range = requestedRange(request, stat.bytes, etag)
-    if (range === 'unsatisfiable') {
-      return reply
-        .code(416)
-        .header('content-range', `bytes */${stat.bytes}`)
-        .header('content-length', 0)
-        .send()
-    }
-    reply.header('content-length', range ? range.end - range.start + 1 : stat.bytes)
-    if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${stat.bytes}`)
-    return request.method === 'HEAD' ? reply.send() : reply.send(context.files.read(key, range ?? undefined))
+    const cacheControl = 'public, max-age=31536000, immutable'
+    return serveFile(context, dialect, request, reply, { storeKey: key, mediaType, cacheControl })
   }
   app.route({ method: ['GET', 'HEAD'], url: '/files/:key', exposeHeadRoute: false, handler: serve })
+}
+
+/** That there is no such file, in the dialect's words. */
+export function refuseFile(dialect: Dialect, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = request.url.split('?', 1)[0] ?? ''
+  const { status, body } = dialect.faults.unknownRoute(request.method, path)
+  reply.outcome = 'unknown_route'
+  return reply.code(status).header('cache-control', 'no-store').send(body)
+}
+
+/**
+ * Sends a stored file, with ranges and validators. Nothing served here may run: no sniffing, and a policy that
+ * forbids everything.
+ */
+export async function serveFile(
+  context: Context,
+  dialect: Dialect,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: ServedFile,
+): Promise<FastifyReply> {
+  const { storeKey } = file
+  const stat = await context.files.stat(storeKey)
+  if (!stat) return refuseFile(dialect, request, reply)
+  const etag = `"${storeKey}"`
+  reply.headers({
+    'content-type': file.mediaType,
+    'cache-control': file.cacheControl,
+    'accept-ranges': 'bytes',
+    etag,
+    'last-modified': stat.modifiedAt.toUTCString(),
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; sandbox",
+    'cross-origin-resource-policy': 'cross-origin',
+  })
+  if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+  const range = requestedRange(request, stat.bytes, etag)
+  if (range === 'unsatisfiable') {
+    return reply.code(416).header('content-range', `bytes */${stat.bytes}`).header('content-length', 0).send()
+  }
+  reply.header('content-length', range ? range.end - range.start + 1 : stat.bytes)
+  if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${stat.bytes}`)
+  return request.method === 'HEAD'
+    ? reply.send()
+    : reply.send(context.files.read(storeKey, range ?? undefined))
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */

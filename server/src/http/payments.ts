@@ -6,7 +6,7 @@ import type { Dialect } from './dialect.ts'
 const LARGEST_NOTIFICATION = 65_536
 
 /**
- * Mounts where gateways notify, by GET and POST and in whatever content type: signatures are over the raw
+ * Mounts where gateways notify, by any method that may carry a report and in whatever content type: signatures are over the raw
  * input, and answers are the gateway's own words, not the dialect's. An unknown channel is a plain 404.
  */
 export function mountNotifications(app: FastifyInstance, context: Context, dialect: Dialect): void {
@@ -18,7 +18,7 @@ export function mountNotifications(app: FastifyInstance, context: Context, diale
       (_request, body, done) => done(null, body),
     )
     scope.route({
-      method: ['GET', 'POST'],
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
       url: dialect.preset.notifyPath(':channel'),
       bodyLimit: LARGEST_NOTIFICATION,
       exposeHeadRoute: false,

@@ -151,7 +151,7 @@ function responsesOf(dialect: Dialect, route: Route, about: RouteReference): Ope
 
 function anyOf(schemas: readonly Schema[]): Schema {
   const distinct = [...new Map(schemas.map((schema) => [JSON.stringify(schema), schema])).values()]
-  return distinct.length === 1 ? (distinct[0] ?? {}) : { anyOf: distinct }
+  return distinct.length > 1 ? { anyOf: distinct } : (distinct[0] ?? {})
 }
 
 /** The JSON Schema of what looks like the example. A null says only that there may be none. */

@@ -3,6 +3,7 @@ import type { SessionCache } from './accounts/session-cache.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
+import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
 import type { FileStore } from './ports/file-store.ts'
 import type { Gateway } from './ports/gateway.ts'
@@ -33,6 +34,8 @@ export type Context = {
   providers: ReadonlyMap<string, Provider>
   gateways: ReadonlyMap<string, Gateway>
   files: FileStore
+  /** Gives users keys to send files straight to the storage service; null where files come through us. */
+  directUploads: DirectUploads | null
   /** Address of this site as clients see it, without a trailing slash. */
   publicUrl: string
   /** The one way to other people's servers. */

@@ -18,6 +18,14 @@ export function parseYuan(text: string): Fen | null {
   return (BigInt(match[1] ?? '0') * 100n + BigInt((match[2] ?? '').padEnd(2, '0'))) as Fen
 }
 
+/**
+ * The one conversion of a JSON number of yuan: at most two decimals. Null for anything else, so an amount is never
+ * rounded to one the payer did not ask for.
+ */
+export function fenOfNumber(yuan: number): Fen | null {
+  return parseYuan(String(yuan))
+}
+
 /** Fen as decimal yuan with two decimals: `2.00`. */
 export function formatYuan(amount: bigint): string {
   return `${amount / 100n}.${(amount % 100n).toString().padStart(2, '0')}`

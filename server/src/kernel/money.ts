@@ -44,3 +44,10 @@ export function toText(amount: bigint): string {
   const fraction = (absolute % PER_UNIT).toString().padStart(4, '0').replace(/0+$/, '')
   return `${amount < 0n ? '-' : ''}${absolute / PER_UNIT}${fraction ? `.${fraction}` : ''}`
 }
+
+/** Units as decimal text with all four decimals, as in a table: `12.5000`, `-0.0001`. */
+export function toFixedText(amount: bigint): string {
+  const absolute = amount < 0n ? -amount : amount
+  const fraction = (absolute % PER_UNIT).toString().padStart(4, '0')
+  return `${amount < 0n ? '-' : ''}${absolute / PER_UNIT}.${fraction}`
+}

@@ -1,5 +1,5 @@
 import type { Fen } from './fen.ts'
-import type { TaskKind } from './generation/task-input.ts'
+import type { ModelKind, TaskKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
 export type Limit = { points: number; perSeconds: number }
@@ -23,7 +23,7 @@ export type Preset = {
       ) => { subject: string; text: string; html: string })
     | null
   /** Models that exist from the start, served by the built-in provider. */
-  models: readonly { name: string; title: string; description: string; kind: TaskKind }[]
+  models: readonly { name: string; title: string; description: string; kind: ModelKind }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
   /** What can be bought, in the order it is shown. */
@@ -44,7 +44,13 @@ export type Preset = {
   taskMs: number
   /** Largest picture an edge asks for, in pixels a side. */
   maxSide: number
+  /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
+  takesUploads?: boolean
   limits: Readonly<Record<RateClass, Limit>>
+  /** How many pictures an account may have described, counted in the database: each costs the operator. */
+  analysisLimit: Limit
+  /** Templates that an operator switched off, by name. */
+  templatesOff: readonly string[]
   /** The id that clients see for a new task. */
   taskHandle: (kind: TaskKind, nowMs: number, random: string) => string
 }
@@ -55,3 +61,9 @@ export type CodePurpose = 'register' | 'login' | 'reset_password'
 
 /** What a route costs the system; each class is limited for itself, by account or, before login, by address. */
 export type RateClass = 'auth' | 'generate' | 'read' | 'write'
+
+/**
+ * What a route declares: a class, or that it is not limited because a refusal would do more harm than the call:
+ * a front-end that takes any failure of it for a logout. Only for one cheap read behind a login.
+ */
+export type RatePolicy = RateClass | 'unlimited'

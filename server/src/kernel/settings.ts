@@ -2,6 +2,7 @@ import { refusal } from './errors.ts'
 import { fen, formatYuan, parseYuan } from './fen.ts'
 import { parseCredits, toText } from './money.ts'
 import type { Limit, Package, Preset, RateClass } from './preset.ts'
+import { TEMPLATE_NAMES } from './tools/templates/index.ts'
 
 /** One setting that an operator may override: how it is shown, read and put in force. */
 type Setting = { show: (preset: Preset) => unknown; apply: (preset: Preset, value: unknown) => Preset | null }
@@ -78,12 +79,30 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
       return packages && { ...preset, packages }
     },
   },
+  needs_approval: {
+    show: (preset) => preset.needsApproval,
+    apply: (preset, value) => (typeof value === 'boolean' ? { ...preset, needsApproval: value } : null),
+  },
   session_seconds: seconds('sessionMs', 60, 365 * 86_400),
   task_seconds: seconds('taskMs', 5, 7 * 86_400),
   limit_auth: limitSetting('auth'),
   limit_generate: limitSetting('generate'),
   limit_read: limitSetting('read'),
   limit_write: limitSetting('write'),
+  limit_analysis: {
+    show: (preset) => preset.analysisLimit,
+    apply: (preset, value) =>
+      isLimit(value)
+        ? { ...preset, analysisLimit: { points: value.points, perSeconds: value.perSeconds } }
+        : null,
+  },
+  templates_off: {
+    show: (preset) => preset.templatesOff,
+    apply: (preset, value) =>
+      Array.isArray(value) && value.every((one) => TEMPLATE_NAMES.includes(one))
+        ? { ...preset, templatesOff: [...new Set<string>(value)] }
+        : null,
+  },
 }
 
 /** Names of all settings with their values in force, for `atelier admin settings`. */

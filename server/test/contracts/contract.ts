@@ -2,31 +2,21 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { Reply } from './stage.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-export type Envelope = { success: boolean; code: number; message: string; data: Json }
+/** A reply's body as a document shows it: every dialect has a message and data, and marks of its own. */
+type Envelope = { message: string; data: Json; [mark: string]: Json }
 
-/** An operation as `contracts/<dialect>/operations.json` has it. */
+/** What every operation in a `contracts/<dialect>/operations.json` has; dialects add what their documents add. */
 export type Operation = {
   source: string
   name: string
   title: string | null
-  description: string | null
   method: string
   path: string
-  auth: boolean
   parameters: { in: string; name: string; description?: string }[]
   request: { [key: string]: Json } | null
-  success: Envelope
-  errors: { title: string | null; response: Envelope }[]
 }
-
-/** A row of `codes.json`: raised somewhere, or never and then why. */
-export type Code = { code: number; meaning: string } & (
-  | { raised: string; status: number; message: string | null; unraised?: undefined }
-  | { unraised: string; raised?: undefined }
-)
 
 const folder = new URL('../../../contracts/', import.meta.url)
 
@@ -35,36 +25,72 @@ export function readContract<Shape>(dialect: string, name: string): Shape {
   return JSON.parse(readFileSync(new URL(`${dialect}/${name}.json`, folder), 'utf8')) as Shape
 }
 
-/** What an example's text stands for, where its form matters to clients: the answer's must have the same. */
-const FORMS: Readonly<Record<string, RegExp>> = {
-  time: /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/,
-  address: /^https?:\/\/\S+$/,
-  'picture task': /^img_\d+_[a-z0-9]+$/,
-  'clip task': /^anim_\d+_[a-z0-9]+$/,
-  order: /^order_\w+$/,
-  'trade number': /^trade_\w+$/,
+/** How a dialect writes what clients know by its form, and what of its answers differs from run to run. */
+export type Wire = {
+  /** What an example's text stands for, where its form matters to clients: the answer's must have the same. */
+  forms: Readonly<Record<string, RegExp>>
+  /** What stands in golden files for texts, or parts of them, that change. */
+  volatile: readonly (readonly [pattern: RegExp, mask: string])[]
+  /** The fields whose numbers change. */
+  serials: readonly string[]
+  /** Whether a golden file keeps only the first row of a list, because others may be there. */
+  keepsFirstRow?: boolean
 }
 
-function typeOf(value: Json): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'array'
-  if (typeof value !== 'string') return typeof value
-  return Object.entries(FORMS).find(([, form]) => form.test(value))?.[0] ?? 'string'
+/** An answer as it came; golden files keep its status and body. */
+type Answer = { status: number; body: unknown }
+
+/** A dialect's document against its answers. */
+export type Contract = {
+  /**
+   * Checks that an answer has every field of the example with the same JSON type, and no others but `extra`:
+   * paths below the answer, such as `data[].config.url`. An object whose only field is `...` stands for any
+   * object, a list whose only row is `...` for any list (contracts/README.md).
+   */
+  assertSameShape: (
+    actual: Json | undefined,
+    example: Json,
+    at: string,
+    extra?: Readonly<Record<string, string>>,
+  ) => void
+  /** Golden replies, a file per group: compared, or with UPDATE_GOLDEN=1 written by `save`. */
+  golden: { check: (group: string, name: string, reply: Answer) => void; save: () => void }
 }
 
-/** Checks that an answer has every field of the example with the same JSON type, and no others. */
-export function assertSameShape(actual: Json | undefined, example: Json, at: string): void {
-  if (actual === undefined) assert.fail(`${at} is absent`)
-  assert.equal(typeOf(actual), typeOf(example), `${at} = ${JSON.stringify(actual)}`)
-  if (Array.isArray(example) && Array.isArray(actual)) {
-    const [first] = example
-    assert.ok(first === undefined || actual.length > 0, `${at} is empty`)
-    for (const [index, one] of actual.entries()) {
-      assertSameShape(one, example[index] ?? first ?? null, `${at}[${index}]`)
+export function createContract(dialect: string, wire: Wire): Contract {
+  const typeOf = (value: Json): string => {
+    if (value === null) return 'null'
+    if (Array.isArray(value)) return 'array'
+    if (typeof value !== 'string') return typeof value
+    return Object.entries(wire.forms).find(([, form]) => form.test(value))?.[0] ?? 'string'
+  }
+  const compare = (
+    actual: Json | undefined,
+    example: Json,
+    at: string,
+    path: string,
+    extra: Readonly<Record<string, string>>,
+  ): void => {
+    if (actual === undefined) assert.fail(`${at} is absent`)
+    assert.equal(typeOf(actual), typeOf(example), `${at} = ${JSON.stringify(actual)}`)
+    if (isAnything(example)) return
+    if (Array.isArray(example) && Array.isArray(actual)) {
+      const [first] = example
+      assert.ok(first === undefined || actual.length > 0, `${at} is empty`)
+      for (const [index, one] of actual.entries()) {
+        compare(one, example[index] ?? first ?? null, `${at}[${index}]`, `${path}[]`, extra)
+      }
+    } else if (isObject(example) && isObject(actual)) {
+      const below = (name: string): string => (path ? `${path}.${name}` : name)
+      const fields = Object.keys(actual).filter((name) => name in example || !(below(name) in extra))
+      assert.deepEqual(fields.sort(), Object.keys(example).sort(), `${at}: its fields`)
+      for (const [name, value] of Object.entries(example))
+        compare(actual[name], value, `${at}.${name}`, below(name), extra)
     }
-  } else if (isObject(example) && isObject(actual)) {
-    assert.deepEqual(Object.keys(actual).sort(), Object.keys(example).sort(), `${at}: its fields`)
-    for (const [name, value] of Object.entries(example)) assertSameShape(actual[name], value, `${at}.${name}`)
+  }
+  return {
+    assertSameShape: (actual, example, at, extra = {}) => compare(actual, example, at, '', extra),
+    golden: createGolden(dialect, wire),
   }
 }
 
@@ -72,39 +98,32 @@ function isObject(value: Json): value is { [key: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What differs from run to run, and what stands for it in a golden file. */
-const VOLATILE: readonly [pattern: RegExp, mask: string][] = [
-  [/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<token>'],
-  [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>'],
-  [/\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z/g, '<time>'],
-  [/\b(img|anim|order)_\d+_[a-z0-9]{9}/g, '$1_<ms>_<random>'],
-  [/\btrade_[a-z0-9]{10,}/g, 'trade_<random>'],
-  [/\bremote_trade_\d+/g, 'remote_trade_<number>'],
-  [/\/files\/[a-z0-9]{32}\./g, '/files/<key>.'],
-  [/\buser\d+\b/g, 'user<n>'],
-]
+/** The documents write `{ ... }` and `[...]` where they leave an object or a list open. */
+export function isAnything(example: Json): boolean {
+  const [only, ...others] = Array.isArray(example) ? example : isObject(example) ? Object.keys(example) : []
+  return only === '...' && others.length === 0
+}
 
-function mask(value: Json, name = ''): Json {
+function mask(value: Json, wire: Wire, name = ''): Json {
   if (typeof value === 'string') {
-    return VOLATILE.reduce((text, [pattern, stand]) => text.replace(pattern, stand), value)
+    return wire.volatile.reduce((text, [pattern, stand]) => text.replace(pattern, stand), value)
   }
-  if (typeof value === 'number' && name === 'id') return '<number>'
-  if (Array.isArray(value)) return value.map((one) => mask(one))
+  if (typeof value === 'number' && wire.serials.includes(name)) return '<number>'
+  if (Array.isArray(value)) {
+    const rows = wire.keepsFirstRow && value.every(isObject) ? value.slice(0, 1) : value
+    return rows.map((one) => mask(one, wire))
+  }
   if (!isObject(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mask(one, key)]))
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mask(one, wire, key)]))
 }
 
 const isUpdating = process.env.UPDATE_GOLDEN === '1'
 
-/** Golden replies of a dialect, a file per group: compared, or with UPDATE_GOLDEN=1 written. */
-export function createGolden(dialect: string): {
-  check: (group: string, name: string, reply: Reply) => void
-  save: () => void
-} {
+function createGolden(dialect: string, wire: Wire): Contract['golden'] {
   const seen = new Map<string, Record<string, Json>>()
   return {
     check: (group, name, reply) => {
-      const masked = { status: reply.status, body: mask(reply.body as Json) }
+      const masked = { status: reply.status, body: mask(reply.body as Json, wire) }
       if (isUpdating) seen.set(group, { ...seen.get(group), [name]: masked })
       else assert.deepEqual(masked, readContract<Record<string, Json>>(dialect, `golden/${group}`)[name])
     },

@@ -1,8 +1,10 @@
 import h264 from 'h264-mp4-encoder'
+import type { Dialect } from '../../src/http/dialect.ts'
 import type { Context } from '../../src/kernel/context.ts'
 import { units } from '../../src/kernel/money.ts'
-import { addChannel } from '../../src/kernel/payments/channels.ts'
-import type { Step } from '../../src/kernel/ports/provider.ts'
+import type { Gateway } from '../../src/kernel/ports/gateway.ts'
+import type { Outbound } from '../../src/kernel/ports/outbound.ts'
+import type { Provider, Step } from '../../src/kernel/ports/provider.ts'
 import type { Preset } from '../../src/kernel/preset.ts'
 import type { TestSite } from '../build-site.ts'
 import { buildSite } from '../build-site.ts'
@@ -20,30 +22,29 @@ export type Sent = {
   body?: object | undefined
   headers?: Record<string, string>
 }
-export type Reply = {
+/** What every dialect's envelope has; each adds marks of its own. */
+export type Body = { message: string; data: Record<string, unknown> | null }
+
+export type Reply<B extends Body> = {
   status: number
   headers: Record<string, unknown>
   text: string
-  body: { success: boolean; code: number; message: string; data: Record<string, unknown> | null }
+  body: B
   /** `body.data`, empty where that is null. */
   data: Record<string, unknown>
 }
 
-const NO_BODY: Reply['body'] = { success: false, code: -1, message: '', data: null }
-
-/** A whole WaliAssets site whose vendor and cashier are in the test's hands. */
-export type Stage = {
+/** A whole site of one dialect whose vendor and cashier are in the test's hands. */
+export type Stage<B extends Body> = {
   site: TestSite
   context: Context
   provider: FakeProvider
   gateway: FakeGateway
-  /** What the gateway's account was given as its secret: nothing that leaves the house may hold it. */
-  secret: string
-  channel: { id: bigint; uuid: string }
-  send: (sent: Sent) => Promise<Reply>
-  get: (url: string, token?: string) => Promise<Reply>
-  post: (url: string, body: object, token?: string) => Promise<Reply>
-  /** A token for a new user who has that many tokens to spend. */
+  send: (sent: Sent) => Promise<Reply<B>>
+  /** Below the dialect's base. */
+  get: (url: string, token?: string) => Promise<Reply<B>>
+  post: (url: string, body: object, token?: string) => Promise<Reply<B>>
+  /** A token for a new user who has that many credits to spend. */
   userWith: (tokens: number) => Promise<string>
   close: () => Promise<void>
 }
@@ -62,15 +63,36 @@ export async function tinyClip(): Promise<Step> {
 }
 
 /** Lifts the limits, so that a test meets only those it is about. */
-export const NO_LIMITS = Object.fromEntries(
-  ['auth', 'generate', 'read', 'write'].map((name) => [name, { points: 1_000_000, perSeconds: 60 }]),
-) as Preset['limits']
+function withoutLimits({ limits }: Preset): Preset['limits'] {
+  const lifted = Object.keys(limits).map((name) => [name, { points: 1_000_000, perSeconds: 60 }])
+  return Object.fromEntries(lifted) as Preset['limits']
+}
 
-export async function openStage(
-  options: { preset?: Partial<Preset>; withWorker?: boolean; leaseMs?: number } = {},
-): Promise<Stage> {
+export type StageOptions = {
+  preset?: Partial<Preset>
+  withWorker?: boolean
+  leaseMs?: number
+  /** Besides the fake that takes the place of `sketch`. */
+  providers?: readonly Provider[]
+  /** The fake cashier's name on this site; `fake` unless given. */
+  gatewayName?: string
+  /** In the fake cashier's place. */
+  gateways?: (outbound: Outbound) => readonly Gateway[]
+  outbound?: Outbound
+}
+
+/**
+ * Opens a site of one dialect.
+ *
+ * @param otherwise the envelope that stands for an answer without one: a gateway's own words, a file.
+ */
+export async function openStage<B extends Body>(
+  dialect: Dialect,
+  otherwise: B,
+  options: StageOptions = {},
+): Promise<Stage<B>> {
   const provider = createFakeProvider()
-  const gateway = createFakeGateway()
+  const gateway = { ...createFakeGateway(), name: options.gatewayName ?? 'fake' }
   const makePictures = provider.start
   Object.assign(provider, {
     kinds: ['image', 'video'],
@@ -80,33 +102,25 @@ export async function openStage(
       return tinyClip()
     }) satisfies FakeProvider['start'],
   })
+  const { outbound, gateways } = options
   const site = await buildSite({
-    providers: [provider],
-    gateways: [gateway],
-    preset: { limits: NO_LIMITS, ...options.preset },
+    dialect,
+    providers: [provider, ...(options.providers ?? [])],
+    gateways: gateways && outbound ? gateways(outbound) : [gateway],
+    preset: { limits: withoutLimits(dialect.preset), ...options.preset },
+    ...(outbound && { outbound }),
   })
   const { context } = site
-  const secret = 'the secret of the fake merchant'
-  const channel = await addChannel(context, {
-    name: 'fake',
-    gateway: 'fake',
-    url: 'https://payment.example.com',
-    merchant: '1001',
-    secret,
-    options: {},
-    methods: ['alipay', 'wxpay'],
-  })
   const { withWorker = true, leaseMs } = options
   if (withWorker) site.startWorker(leaseMs === undefined ? {} : { leaseMs })
-  const send = async ({ method, url, token, body, headers }: Sent): Promise<Reply> => {
+  const send = async ({ method, url, token, body, headers }: Sent): Promise<Reply<B>> => {
     const reply = await site.app.inject({
       method: method as 'GET',
       url,
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
       ...(body && { payload: body }),
     })
-    // A gateway's own words are no envelope.
-    const answer = reply.payload.startsWith('{') ? reply.json<Reply['body']>() : NO_BODY
+    const answer = reply.payload.startsWith('{') ? reply.json<B>() : otherwise
     return {
       status: reply.statusCode,
       headers: reply.headers,
@@ -120,12 +134,10 @@ export async function openStage(
     context,
     provider,
     gateway,
-    secret,
-    channel,
     send,
-    get: (url, token) => send({ method: 'GET', url: `/api${url}`, token }),
-    post: (url, body, token) => send({ method: 'POST', url: `/api${url}`, body, token }),
-    userWith: async (tokens) => (await createUser(context, units(tokens))).token,
+    get: (url, token) => send({ method: 'GET', url: `${dialect.base}${url}`, token }),
+    post: (url, body, token) => send({ method: 'POST', url: `${dialect.base}${url}`, body, token }),
+    userWith: async (count) => (await createUser(context, units(count))).token,
     close: site.close,
   }
 }

@@ -12,8 +12,9 @@ import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
 import { createUser } from '../factories.ts'
 import { donePictures } from '../fakes/provider.ts'
 import { readContract } from './contract.ts'
-import type { Stage } from './stage.ts'
-import { openStage, tinyClip, withPart } from './stage.ts'
+import { tinyClip, withPart } from './stage.ts'
+import type { Stage } from './waliassets-stage.ts'
+import { openStage } from './waliassets-stage.ts'
 
 // Holes of the earlier implementation (facts/waliassets.md, section 5) that show at the API. The others are shown
 // in server/test/access.test.ts, contention.test.ts and hostile.test.ts: their titles carry the names too.

@@ -11,16 +11,18 @@ import { GatewayError } from '../../src/kernel/ports/gateway.ts'
 import { ProviderError } from '../../src/kernel/ports/provider.ts'
 import { createUser } from '../factories.ts'
 import { codeIn } from '../mail.ts'
-import type { Code, Json, Operation } from './contract.ts'
-import { assertSameShape, createGolden, readContract } from './contract.ts'
-import type { Reply, Sent, Stage } from './stage.ts'
-import { openStage, withPart } from './stage.ts'
+import type { Json } from './contract.ts'
+import { createContract, readContract } from './contract.ts'
+import type { Sent } from './stage.ts'
+import { withPart } from './stage.ts'
+import type { Code, Operation, Reply, Stage } from './waliassets-stage.ts'
+import { openStage, wire } from './waliassets-stage.ts'
 
 // The document against the site: every operation, every example, every code. See contracts/README.md.
 
 const operations = readContract<Operation[]>('waliassets', 'operations')
 const codes = readContract<Code[]>('waliassets', 'codes')
-const golden = createGolden('waliassets')
+const { golden, assertSameShape } = createContract('waliassets', wire)
 
 let stage: Stage
 before(async () => {

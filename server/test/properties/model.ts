@@ -3,7 +3,14 @@
  * functions. Amounts are credits as plain numbers.
  */
 
-export type State = 'queued' | 'running' | 'unknown' | 'succeeded' | 'failed' | 'canceled'
+export type State =
+  | 'awaiting_approval'
+  | 'queued'
+  | 'running'
+  | 'unknown'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
 export type ModelTask = {
   state: State
   generation: number
@@ -11,6 +18,8 @@ export type ModelTask = {
   charged: number
   /** Claims given out, oldest first: what stale workers would write with. */
   claims: number[]
+  /** Which of two models it is for. */
+  model: number
 }
 export type Model = {
   granted: number
@@ -24,7 +33,9 @@ export type Model = {
 export type Command =
   | { kind: 'grant'; amount: number }
   | { kind: 'take'; amount: number }
-  | { kind: 'submit'; cost: number }
+  | { kind: 'submit'; cost: number; awaits: boolean }
+  | { kind: 'approve'; task: number }
+  | { kind: 'edit'; task: number; model: number; cost: number; awaits: boolean }
   | { kind: 'claim' }
   | { kind: 'finish'; task: number; claim: number; share: number }
   | { kind: 'fail'; task: number; claim: number }
@@ -38,6 +49,14 @@ export type Command =
 /** Where a task may go, and by what. The test fails when one of these is never seen, or another one is. */
 export const TRANSITIONS: ReadonlySet<string> = new Set([
   'new -submit-> queued',
+  'new -submit-> awaiting_approval',
+  'awaiting_approval -approve-> queued',
+  'awaiting_approval -edit-> awaiting_approval',
+  'awaiting_approval -edit-> queued',
+  'awaiting_approval -cancel-> canceled',
+  'awaiting_approval -expire-> failed',
+  'queued -edit-> awaiting_approval',
+  'queued -edit-> queued',
   'queued -claim-> running',
   'queued -cancel-> canceled',
   'queued -expire-> failed',
@@ -93,16 +112,35 @@ export function applyCommand(before: Model, command: Command, moved: (transition
       if (model.available + model.creditLimit >= command.cost) {
         model.available -= command.cost
         model.held += command.cost
-        moved('new -submit-> queued')
+        const state = command.awaits ? 'awaiting_approval' : 'queued'
+        moved(`new -submit-> ${state}`)
         model.tasks.push({
-          state: 'queued',
+          state,
           generation: 0,
           cost: command.cost,
           charged: command.cost,
           claims: [],
+          model: 0,
         })
       }
       break
+    case 'approve':
+      if (task?.state === 'awaiting_approval') move(task, 'approve', 'queued')
+      break
+    case 'edit': {
+      if (task?.state !== 'awaiting_approval' && task?.state !== 'queued') break
+      if (task.model !== command.model) {
+        if (model.available + task.cost + model.creditLimit < command.cost) break
+        model.available += task.cost - command.cost
+        model.held += command.cost - task.cost
+        task.cost = command.cost
+        task.charged = command.cost
+        task.model = command.model
+      }
+      move(task, 'edit', command.awaits ? 'awaiting_approval' : 'queued')
+      task.generation += 1
+      break
+    }
     case 'claim':
       for (const one of model.tasks) {
         if (one.state !== 'queued' && one.state !== 'running') continue
@@ -137,14 +175,14 @@ export function applyCommand(before: Model, command: Command, moved: (transition
       if (task && isHeld) move(task, 'doubt', 'unknown')
       break
     case 'cancel':
-      if (task && (task.state === 'queued' || task.state === 'running')) {
+      if (task && ['awaiting_approval', 'queued', 'running'].includes(task.state)) {
         move(task, 'cancel', 'canceled')
         task.generation += 1
         giveBack(task)
       }
       break
     case 'expire':
-      if (task && (task.state === 'queued' || task.state === 'running' || task.state === 'unknown')) {
+      if (task && ['awaiting_approval', 'queued', 'running', 'unknown'].includes(task.state)) {
         move(task, 'expire', 'failed')
         task.generation += 1
         giveBack(task)

@@ -32,7 +32,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('take' as const), amount }) },
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('submit' as const), cost: fc.integer({ min: 0, max: 40 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('submit' as const),
+      cost: fc.integer({ min: 0, max: 40 }),
+      awaits: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('approve' as const), task: index }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('edit' as const),
+      task: index,
+      model: fc.integer({ min: 0, max: 1 }),
+      cost: fc.integer({ min: 0, max: 40 }),
+      awaits: fc.boolean(),
+    }),
   },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('claim' as const) }) },
   ...(['fail', 'requeue', 'await', 'doubt'] as const).map((kind) => ({
@@ -69,16 +84,21 @@ const kinds = Object.fromEntries(
   Object.entries({
     post: `select post_entry_v1($1, $2, 'adjustment', null, case when $3 then 'grants' else 'available' end,
       case when $3 then 'available' else 'adjustments' end, $4, null, null, 'model', null, null, null)`,
-    submit: `select * from submit_task_v1($1, $2, $3, 'image', (select min(id) from model), 'kind:image', 1, $4::bigint,
-      case when $4::bigint = 0 then 'free' end, '{}', '{}', interval '1 hour', 5, null, null, null, null, null)`,
+    submit: `select * from submit_task_v2($1, $2, $3, 'image', (select min(id) from model), '{open}', 'kind:image', 1,
+      $4::bigint, case when $4::bigint = 0 then 'free' end, '{}', '{}', $5, interval '1 hour', 5, null, null, null,
+      null, null)`,
+    approve: `select approve_task_v1($1, $2, interval '1 hour')`,
+    edit: `select * from edit_task_v1($1, $2, $3, 'image',
+      case when $4 = 0 then (select min(id) from model) else (select max(id) from model) end, '{open}', 'kind:image', 1,
+      $5::bigint, case when $5::bigint = 0 then 'free' end, '{}', '{}', $6, interval '1 hour', null, null)`,
     claim: `select * from claim_account($1)`,
     finish: `select finish_task_v1($1, $2, $3, 'succeeded', $4, null, null, null)`,
     fail: `select finish_task_v1($1, $2, $3, 'failed', 0, 'unavailable', 'model', null)`,
     requeue: `select requeue_task_v1($1, $2, 'failed', 'model', interval '0 seconds')`,
-    await: `select await_operation_v1($1, $2, '{"id":1}', 10, interval '0 seconds')`,
+    await: `select await_operation_v2($1, $2, '{"id":1}', '1', 10, interval '0 seconds')`,
     doubt: `select doubt_task_v1($1, $2, 'model')`,
     end: `select end_tasks_v1($1, array[$2]::bigint[], $3, $4, $5, $6)`,
-    retry: `select * from retry_task_v1($1, $2, $3, 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
+    retry: `select * from retry_task_v2($1, $2, $3, '{open}', 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
       interval '1 hour', null, null)`,
   }).map(([name, text]) => [name, statement(`model ${name}`, text)]),
 )
@@ -110,7 +130,19 @@ async function run(accountId: bigint, ids: bigint[], model: Model, what: Command
       await rows('post', [chain, accountId, what.kind === 'grant', what.amount])
       return
     case 'submit':
-      await rows('submit', [chain, accountId, `model_${site.context.ids.token(20)}`, what.cost])
+      await rows('submit', [
+        chain,
+        accountId,
+        `model_${site.context.ids.token(20)}`,
+        what.cost,
+        stateOf(what.awaits),
+      ])
+      return
+    case 'approve':
+      await rows('approve', [id, accountId])
+      return
+    case 'edit':
+      await rows('edit', [chain, id, accountId, what.model, what.cost, stateOf(what.awaits)])
       return
     case 'claim':
       await rows('claim', [accountId])
@@ -127,16 +159,25 @@ async function run(accountId: bigint, ids: bigint[], model: Model, what: Command
       await rows(what.kind, [id, generation])
       return
     case 'cancel':
-      await rows('end', [chain, id, accountId, ['queued', 'running'], 'canceled', null])
+      await rows('end', [chain, id, accountId, ['awaiting_approval', 'queued', 'running'], 'canceled', null])
       return
     case 'expire':
-      await rows('end', [chain, id, null, ['queued', 'running', 'unknown'], 'failed', 'deadline'])
+      await rows('end', [
+        chain,
+        id,
+        null,
+        ['awaiting_approval', 'queued', 'running', 'unknown'],
+        'failed',
+        'deadline',
+      ])
       return
     case 'retry':
       await rows('retry', [chain, accountId, id, what.cost])
       return
   }
 }
+
+const stateOf = (awaits: boolean): State => (awaits ? 'awaiting_approval' : 'queued')
 
 const readWallet = statement(
   'model wallet',

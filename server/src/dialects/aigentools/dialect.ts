@@ -1,8 +1,17 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { adminPaymentRoutes } from './admin-payment.ts'
+import { adminUserRoutes } from './admin-users.ts'
+import { assistantRoutes } from './assistant.ts'
+import { authRoutes } from './auth.ts'
 import { faults } from './faults.ts'
+import { modelRoutes } from './models.ts'
+import { paymentRoutes } from './payment.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { taskRoutes } from './tasks.ts'
+import { transactionRoutes } from './transactions.ts'
+import { uploadRoutes } from './upload.ts'
 
 /** The aigentools-backend API of specs/aigentools.md: audited tasks on models that an operator defines. */
 export const aigentools: Dialect = {
@@ -12,6 +21,16 @@ export const aigentools: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [
+    ...authRoutes,
+    ...modelRoutes,
+    ...taskRoutes,
+    ...paymentRoutes,
+    ...uploadRoutes,
+    ...assistantRoutes,
+    ...adminUserRoutes,
+    ...transactionRoutes,
+    ...adminPaymentRoutes,
+  ],
   reference,
 }

@@ -16,7 +16,7 @@ const PROBLEMS: Readonly<Record<InputProblem, string>> = {
 /** One sentence about one field, such as `username is required`. */
 export function describeIssue({ field, problem }: Issue): string {
   if (field === '') return 'The request body must be a JSON object'
-  return `${field} ${PROBLEMS[problem]}`
+  return problem === 'format' ? `Invalid ${field}` : `${field} ${PROBLEMS[problem]}`
 }
 
 /** 400 with one sentence for each field. */

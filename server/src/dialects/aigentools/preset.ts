@@ -13,7 +13,7 @@ export const preset: Preset = {
   sessionMs: 72 * HOUR_MS,
   emailDomains: [],
   codeMail: null,
-  models: [],
+  models: [{ name: 'vision_model', title: 'Picture analysis', description: '图片分析', kind: 'vision' }],
   prices: {},
   packages: [],
   methods: ['alipay', 'wxpay'],
@@ -25,11 +25,14 @@ export const preset: Preset = {
   mostAttempts: 4,
   taskMs: HOUR_MS,
   maxSide: 4_096,
+  takesUploads: true,
   limits: {
     auth: { points: 60, perSeconds: 60 },
     generate: { points: 120, perSeconds: 60 },
     read: { points: 1_200, perSeconds: 60 },
     write: { points: 120, perSeconds: 60 },
   },
+  analysisLimit: { points: 20, perSeconds: 3_600 },
+  templatesOff: [],
   taskHandle: (_kind, nowMs, random) => `task_${nowMs}_${random}`,
 }

@@ -74,7 +74,8 @@ const login = route({
     issues.some(({ problem }) => problem === 'missing' || problem === 'too_short')
       ? refuse(1601, '邮箱和密码都是必填项')
       : refuseIssues(issues),
-  run: (context, _nobody, { body }) => logIn(context, body),
+  run: (context, _nobody, { body, origin }) =>
+    logIn(context, { by: 'email', name: body.email, password: body.password, address: origin.ip }),
   reply: ({ account, session }, view) =>
     done({ user: presentUser(account), token: view.token(session, account.uuid) }, '登录成功'),
 })

@@ -169,13 +169,14 @@ const status = route({
 
 /** 任务状态说明, and the kernel's states behind each. */
 const STATES = {
-  pending: ['queued'],
+  pending: ['awaiting_approval', 'queued'],
   processing: ['running', 'unknown'],
   completed: ['succeeded'],
   failed: ['failed', 'canceled'],
 } as const satisfies Record<string, readonly TaskState[]>
 
 const STATUS: Readonly<Record<TaskState, keyof typeof STATES>> = {
+  awaiting_approval: 'pending',
   queued: 'pending',
   running: 'processing',
   unknown: 'processing',

@@ -7,6 +7,8 @@ import { toNumber } from '../../kernel/money.ts'
 import { queryOrder } from '../../kernel/payments/ask-gateway.ts'
 import { createOrder } from '../../kernel/payments/create-order.ts'
 import type { Order, OrderState } from '../../kernel/payments/order.ts'
+import { quotePackage } from '../../kernel/payments/packages.ts'
+import { requireReturnUrl } from '../../kernel/payments/return-url.ts'
 import type { PaymentReport } from '../../kernel/ports/gateway.ts'
 import { done, refuse } from './envelope.ts'
 import { refuseIssues } from './faults.ts'
@@ -38,9 +40,12 @@ const create = route({
   },
   run: (context, actor, { body, idempotencyKey, origin }) =>
     createOrder(context, actor, {
-      packageId: body.package,
+      item: quotePackage(context, body.package),
+      channelUuid: null,
       method: body.paymentType,
-      returnUrl: readReturnUrl(body.returnUrl) ?? `${context.publicUrl}/payment/result`,
+      returnUrl: body.returnUrl
+        ? requireReturnUrl('returnUrl', body.returnUrl)
+        : `${context.publicUrl}/payment/result`,
       idempotencyKey:
         idempotencyKey === null ? null : bindIdempotencyKey('payment/create', idempotencyKey, body),
       origin,
@@ -51,15 +56,6 @@ const create = route({
       '订单创建成功',
     ),
 })
-
-/** Where the browser returns to: shown to the gateway, never fetched and never believed. */
-function readReturnUrl(text: string | undefined): string | null {
-  if (text === undefined || text === '') return null
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw refusal('input_invalid', { field: 'returnUrl', problem: 'format' })
-  }
-  return text
-}
 
 /** 查询订单状态: `GET /payment/query`, by `orderId` first. */
 const query = route({

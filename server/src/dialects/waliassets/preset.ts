@@ -61,5 +61,7 @@ export const preset: Preset = {
     read: { points: 1_200, perSeconds: 60 },
     write: { points: 120, perSeconds: 60 },
   },
+  analysisLimit: { points: 20, perSeconds: 3_600 },
+  templatesOff: [],
   taskHandle: (kind, nowMs, random) => `${kind === 'video' ? 'anim' : 'img'}_${nowMs}_${random}`,
 }

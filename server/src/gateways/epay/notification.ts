@@ -12,7 +12,7 @@ const REQUIRED = ['pid', 'trade_no', 'out_trade_no', 'money', 'trade_status'] as
 const ORDER_ONLY = ['notify_url', 'return_url', 'clientip', 'device'] as const
 
 /**
- * Reads a V1 notification, a GET with its query or a POST with a form (protocols.md 1.3). Nothing of it is
+ * Reads a V1 notification, a query or a form, usually by GET or POST (protocols.md 1.3). Nothing of it is
  * believed before the signature holds; whose merchant, order and amount it is, the kernel checks.
  */
 export function readEpayNotification(account: GatewayAccount, notification: RawNotification): PaymentReport {
@@ -34,9 +34,11 @@ export function readEpayNotification(account: GatewayAccount, notification: RawN
   }
 }
 
-/** Parameters in one place only: with two places, two readers could see two notifications. */
-function formOf({ method, query, contentType, body }: RawNotification): string {
-  if (method !== 'GET' && method !== 'POST') throw malformed('came by another method than GET or POST')
+/**
+ * Parameters in one place only, whatever the method: with two places, two readers could see two notifications. What
+ * the signature covers does not depend on the method either (specs/aigentools.md, 4.3: ANY).
+ */
+function formOf({ query, contentType, body }: RawNotification): string {
   const inQuery = query.replace(/^\?/, '')
   if (inQuery !== '' && body !== '') throw malformed('has a query and a body')
   if (body === '') return inQuery

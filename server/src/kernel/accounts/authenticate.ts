@@ -6,7 +6,7 @@ import type { CachedSession } from './session-cache.ts'
 const readSession = statement(
   'read session',
   `select a.id as account_id, a.uuid, a.username, a.email, a.role, a.state,
-     s.ended_at is null and s.expires_at > now() and s.version = a.session_version as live
+     s.ended_at is not null or s.version <> a.session_version as revoked, s.expires_at <= now() as expired
    from session s join account a on a.id = s.account_id where s.id = $1`,
 )
 
@@ -15,18 +15,21 @@ const readSession = statement(
  * once where the event arrives.
  *
  * @throws account_missing (the account was deleted, or there never was such a session), account_disabled,
- *   credentials_expired
+ *   credentials_revoked, credentials_expired
  */
 export async function authenticate(context: Context, sessionId: string): Promise<Actor> {
   let row = context.sessions.get(sessionId)
   if (!row) {
+    // A row that was read before a logout committed must not be kept after it.
+    const epoch = context.sessions.epoch()
     ;[row] = await context.db.rows<CachedSession>(readSession, [sessionId])
     if (!row) throw refusal('account_missing')
-    context.sessions.set(sessionId, row)
+    context.sessions.set(sessionId, row, epoch)
   }
   if (row.state === 'closed') throw refusal('account_missing')
   if (row.state === 'disabled') throw refusal('account_disabled')
-  if (!row.live) throw refusal('credentials_expired')
+  if (row.revoked) throw refusal('credentials_revoked')
+  if (row.expired) throw refusal('credentials_expired')
   const { account_id: accountId, uuid, username, email, role } = row
   return { accountId, uuid, username, email, role, sessionId }
 }

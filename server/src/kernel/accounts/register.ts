@@ -9,7 +9,14 @@ import { requireAllowedDomain, tryEmailCode } from './email-codes.ts'
 import { hashPassword } from './passwords.ts'
 
 export type Session = { id: string; expiresAt: Date }
-export type Account = { id: bigint; uuid: string; username: string; email: string | null; available: Credits }
+export type Account = {
+  id: bigint
+  uuid: string
+  username: string
+  email: string | null
+  role: 'user' | 'admin'
+  available: Credits
+}
 
 const registerAccount = statement(
   'register account',
@@ -42,6 +49,31 @@ export async function registerWithCode(
   })
   if (!opened?.session) throw refusal('email_code_used')
   return { account: opened.account, session: opened.session, bonus: opened.account.available }
+}
+
+/**
+ * Opens an account by name and password alone, where a document asks for no address: account, wallet, sign-up
+ * bonus and first session in one statement. Of many registrations of one name exactly one succeeds. What makes a
+ * good password is the document's to say.
+ *
+ * @throws input_invalid, account_exists
+ */
+export async function registerWithPassword(
+  context: Context,
+  input: { username: string; password: string },
+): Promise<{ account: Account; session: Session }> {
+  const username = normaliseUsername(input.username)
+  const passwordHash = await hashPassword(input.password)
+  const opened = await openAccount(context, {
+    username,
+    email: null,
+    passwordHash,
+    role: 'user',
+    issue: null,
+    withSession: true,
+  })
+  if (!opened?.session) throw new Error('an account without a code cannot lose one')
+  return { account: opened.account, session: opened.session }
 }
 
 /**
@@ -93,7 +125,8 @@ async function openAccount(
       session?.expiresAt ?? null,
     ])
     if (!row || row.id === null) return null
-    const account = { id: row.id, uuid, username: input.username, email: input.email, available: bonus }
+    const { username, email, role } = input
+    const account = { id: row.id, uuid, username, email, role, available: bonus }
     return { account, session }
   } catch (error) {
     const constraint = violatedUnique(error)
@@ -110,7 +143,7 @@ export function newSession(context: Context): Session {
 }
 
 /** Trimmed, in one Unicode form, without control characters. @throws input_invalid */
-function normaliseUsername(text: string): string {
+export function normaliseUsername(text: string): string {
   const username = text.normalize('NFKC').trim()
   if (/\p{C}/u.test(username)) throw refusal('input_invalid', { field: 'username', problem: 'format' })
   const length = [...username].length

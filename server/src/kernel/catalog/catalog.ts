@@ -1,13 +1,14 @@
 import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
-import type { TaskKind } from '../generation/task-input.ts'
+import type { ModelKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
 import type { SealedConnection } from './connections.ts'
+import type { Declaration } from './declaration.ts'
 
 export type Channel = {
   id: bigint
@@ -18,13 +19,17 @@ export type Channel = {
   connection: SealedConnection | null
 }
 
+export type ModelState = 'open' | 'draft' | 'closed'
+
 export type Model = {
   id: bigint
   name: string
   title: string
-  kind: TaskKind
-  state: 'open' | 'draft' | 'closed'
+  kind: ModelKind
+  state: ModelState
   isDefault: boolean
+  /** What users may set, for models that an operator declared. */
+  declaration: Declaration
   channels: readonly Channel[]
 }
 
@@ -37,23 +42,56 @@ export type Catalog = {
   models: () => readonly Model[]
   /**
    * Finds the model a request means and what `count` outputs of it cost.
-   * @param name null for the default model of the kind.
-   * @throws model_not_found when there is none, or it is not open.
+   * @param named its name or number; null for the default model of the kind.
+   * @param states the states it may be in; open unless given.
+   * @throws model_not_found when there is none of this kind in such a state.
    */
-  quote: (kind: TaskKind, name: string | null, count: number) => Quote
+  quote: (
+    kind: ModelKind,
+    named: string | bigint | null,
+    count: number,
+    states?: readonly ModelState[],
+  ) => Quote
   reload: () => Promise<void>
   close: () => void
 }
 
-type ModelRow = Omit<Model, 'isDefault' | 'channels'> & { is_default: boolean; channels: Channel[] | null }
+type ModelRow = Omit<Model, 'isDefault' | 'channels'> & {
+  is_default: boolean
+  channels: ChannelJson[] | null
+}
 type PriceRow = { subject: string; version: number; credits: bigint }
 type SettingRow = { name: string; value: unknown }
 
+/** A channel as JSON, over `channel c left join connection k`; `toChannel` reads it. */
+const CHANNEL_JSON = `json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
+  'weight', c.weight, 'connection', case when k.id is not null then json_build_object('url', k.url,
+    'sealed', encode(k.sealed, 'base64'), 'options', k.options) end)`
+
+type ChannelJson = Omit<Channel, 'id'> & { id: string }
+
+const toChannel = (channel: ChannelJson): Channel => ({ ...channel, id: BigInt(channel.id) })
+
+const readChannel = statement(
+  'channel of attempt',
+  `select ${CHANNEL_JSON} as channel from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
+   join channel c on c.id = a.channel_id left join connection k on k.id = c.connection_id where t.id = $1`,
+)
+
+/**
+ * The channel that a task's attempt was sent through, also when it has been turned off since: only its vendor can be
+ * asked after it. Null when nothing was sent yet.
+ */
+export async function channelOfAttempt(db: Database, taskId: bigint): Promise<Channel | null> {
+  const [row] = await db.rows<{ channel: ChannelJson }>(readChannel, [taskId])
+  return row ? toChannel(row.channel) : null
+}
+
 const readModels = statement(
   'read models',
-  `select m.id, m.name, m.title, m.kind, m.state, m.is_default,
-     (select json_agg(json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
-        'weight', c.weight, 'connection', null) order by c.id) from channel c where c.model_id = m.id and c.enabled) as channels
+  `select m.id, m.name, m.title, m.kind, m.state, m.is_default, m.declaration,
+     (select json_agg(${CHANNEL_JSON} order by c.id)
+      from channel c left join connection k on k.id = c.connection_id where c.model_id = m.id and c.enabled) as channels
    from model m order by m.id`,
 )
 const readPrices = statement(
@@ -65,6 +103,7 @@ const readSettings = statement(
   'select distinct on (name) name, value from setting order by name, version desc',
 )
 
+const OPEN: readonly ModelState[] = ['open']
 // Events tell of changes at once; this finds those whose event was lost.
 const RELOAD_MS = 15_000
 
@@ -78,17 +117,24 @@ export async function openCatalog(
   let models: readonly Model[] = []
   let prices = new Map<string, PriceRow>()
   let preset = basePreset
+  let begun = 0
+  let newest = 0
 
   const reload = async (): Promise<void> => {
+    begun += 1
+    const place = begun
     const [modelRows, priceRows, settingRows] = await Promise.all([
       db.rows<ModelRow>(readModels, []),
       db.rows<PriceRow>(readPrices, []),
       db.rows<SettingRow>(readSettings, []),
     ])
+    // Reloads that overlap end in any order, and an older read must not take back what a newer one saw.
+    if (place < newest) return
+    newest = place
     models = modelRows.map(({ is_default: isDefault, channels, ...row }) => ({
       ...row,
       isDefault,
-      channels: (channels ?? []).map((channel) => ({ ...channel, id: BigInt(channel.id) })),
+      channels: (channels ?? []).map(toChannel),
     }))
     prices = new Map(priceRows.map((row) => [row.subject, row]))
     preset = applySettings(basePreset, settingRows)
@@ -103,13 +149,20 @@ export async function openCatalog(
   return {
     preset: () => preset,
     models: () => models,
-    quote: (kind, name, count) => {
+    quote: (kind, named, count, states = OPEN) => {
       const model = models.find(
-        (one) => one.kind === kind && (name === null ? one.isDefault : one.name === name),
+        (one) =>
+          one.kind === kind &&
+          (named === null
+            ? one.isDefault
+            : typeof named === 'bigint'
+              ? one.id === named
+              : one.name === named),
       )
-      if (model?.state !== 'open') throw refusal('model_not_found', { model: name ?? kind })
+      if (!model || !states.includes(model.state))
+        throw refusal('model_not_found', { model: String(named ?? kind) })
       const price = prices.get(`model:${model.id}`) ?? prices.get(`kind:${kind}`)
-      if (!price) throw new Error(`no price for ${kind}: presets must price every kind`)
+      if (!price) throw new Error(`no price for model ${model.id}, nor for its kind ${kind}`)
       const cost = credits(price.credits * BigInt(count))
       return { model, subject: price.subject, version: price.version, cost }
     },

@@ -56,14 +56,15 @@ returns setof bigint language sql as $$
 $$;
 
 -- Stores the vendor's operation and gives the task back until its next check.
-create or replace function await_operation_v1(
-  p_task bigint, p_generation int, p_operation jsonb, p_progress int, p_check_after interval) returns boolean
+create or replace function await_operation_v2(
+  p_task bigint, p_generation int, p_operation jsonb, p_remote_id text, p_progress int, p_check_after interval)
+returns boolean
 language plpgsql as $$
 declare
   v_task task;
 begin
-  update task set operation = p_operation, progress = greatest(progress, p_progress), worker = null,
-    due_at = now() + p_check_after, updated_at = now()
+  update task set operation = p_operation, remote_id = p_remote_id, progress = greatest(progress, p_progress),
+    worker = null, due_at = now() + p_check_after, updated_at = now()
   where id = p_task and generation = p_generation and state = 'running' returning * into v_task;
   if not found then
     return false;
@@ -80,7 +81,8 @@ language plpgsql as $$
 declare
   v_task task;
 begin
-  update task set state = 'queued', worker = null, due_at = now() + p_after, operation = null, updated_at = now()
+  update task set state = 'queued', worker = null, due_at = now() + p_after, operation = null,
+    remote_id = null, updated_at = now()
   where id = p_task and generation = p_generation and state = 'running' returning * into v_task;
   if not found then
     return false;

@@ -2,6 +2,7 @@ import type { LimitFunction } from 'p-limit'
 import pLimit from 'p-limit'
 import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
+import { channelOfAttempt } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
 import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
@@ -27,7 +28,9 @@ const recordChannel = statement(
  * @param signal aborted when the lease is lost or the worker stops.
  */
 export async function advanceTask(context: Context, task: Claimed, signal: AbortSignal): Promise<void> {
-  const channel = chooseChannel(context, task)
+  // Whoever has the operation is asked after it, whatever has become of the model since.
+  const inUse = task.operation === null ? null : await channelOfAttempt(context.db, task.id)
+  const channel = inUse ?? chooseChannel(context, task)
   const provider = channel && context.providers.get(channel.provider)
   if (!channel || !provider) {
     await giveUp(context, task, 'unavailable', 'no enabled channel of the model has a provider')
@@ -49,7 +52,7 @@ export async function advanceTask(context: Context, task: Claimed, signal: Abort
   } finally {
     stop()
   }
-  if (step.state === 'pending') await keepPending(context, task, step, signal)
+  if (step.state === 'pending') await keepPending(context, task, provider, step, signal)
   else await complete(context, task, provider, step, signal)
 }
 

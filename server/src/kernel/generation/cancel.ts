@@ -1,33 +1,35 @@
 import { statement } from '../../db/database.ts'
-import type { Actor, Context } from '../context.ts'
+import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
-import type { Task } from './task.ts'
+import type { Task, TaskName, TaskReach, TaskState } from './task.ts'
 import { readTask } from './task.ts'
 
 export const endTasks = statement('end tasks', 'select end_tasks_v1($1, $2, $3, $4, $5, $6) as id')
 
 /**
- * Cancels the caller's task while it waits or runs and gives its hold back. Against a finish, a timeout or
- * another cancel exactly one wins.
+ * Cancels a task within reach and gives its hold back. Against a finish, a
+ * timeout or another cancel exactly one wins.
  *
- * @throws task_not_found, task_not_cancelable when it has ended
+ * @param from the states in which a document lets it be canceled; waiting or running unless given.
+ * @throws task_not_found, task_not_cancelable when it is in no such state
  */
 export async function cancelTask(
   context: Context,
-  actor: Pick<Actor, 'accountId'>,
-  handle: string,
+  reach: TaskReach,
+  named: TaskName,
+  from: readonly TaskState[] = ['awaiting_approval', 'queued', 'running'],
 ): Promise<Task> {
-  const task = await readTask(context, actor, handle)
+  const task = await readTask(context, reach, named)
   const ended = await context.db.rows(endTasks, [
     context.keys.chain,
     [task.id],
-    actor.accountId,
-    ['queued', 'running'],
+    reach.accountId,
+    from,
     'canceled',
     null,
   ])
-  if (ended.length === 0) throw refusal('task_not_cancelable', { id: handle })
+  if (ended.length === 0) throw refusal('task_not_cancelable', { id: task.handle })
   context.events.publish('ended', task.id)
   context.events.publish('task', task.id)
-  return readTask(context, actor, handle)
+  return readTask(context, reach, named)
 }

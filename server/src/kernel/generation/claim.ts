@@ -14,6 +14,7 @@ export type Claimed = TaskInput & {
   max_attempts: number
   attempt_generation: number
   operation: Json
+  remote_id: string | null
   deadline: Date
 }
 

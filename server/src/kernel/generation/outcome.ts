@@ -16,7 +16,7 @@ type Ended = { done: boolean }
 const finishTask = statement('finish task', 'select finish_task_v1($1, $2, $3, $4, $5, $6, $7, $8) as done')
 const awaitOperation = statement(
   'await operation',
-  'select await_operation_v1($1, $2, $3, $4, make_interval(secs => $5)) as done',
+  'select await_operation_v2($1, $2, $3, $4, $5, make_interval(secs => $6)) as done',
 )
 const requeueTask = statement(
   'requeue task',
@@ -24,7 +24,7 @@ const requeueTask = statement(
 )
 const doubtTask = statement('doubt task', 'select doubt_task_v1($1, $2, $3) as done')
 const attemptChannel = statement(
-  'channel of attempt',
+  'channel on record',
   `select a.channel_id from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
    where t.id = $1`,
 )
@@ -79,6 +79,7 @@ export async function settleError(
           task.id,
           task.generation,
           JSON.stringify(task.operation),
+          task.remote_id,
           0,
           backoffSeconds(task.generation),
         ]
@@ -222,6 +223,7 @@ async function persist<Row>(
 export async function keepPending(
   context: Context,
   task: Claimed,
+  provider: Provider,
   step: Step & { state: 'pending' },
   signal: AbortSignal,
 ): Promise<void> {
@@ -230,6 +232,7 @@ export async function keepPending(
     task.id,
     task.generation,
     JSON.stringify(operation),
+    provider.remoteId?.(operation) ?? null,
     Math.min(99, progress),
     checkAfterMs / 1000,
   ]

@@ -2,42 +2,43 @@ import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { credits } from '../money.ts'
-import type { Task } from './task.ts'
+import { OPEN_MODELS } from './submit.ts'
+import type { Task, TaskName } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
 import { outputsOf } from './task-input.ts'
 
-const readForRetry = statement(
-  'task for retry',
-  'select m.name as model, t.kind, t.input from task t join model m on m.id = t.model_id where t.id = $1',
-)
+const readForRetry = statement('task for retry', 'select model_id, kind, input from task where id = $1')
 
 const retryTaskStatement = statement(
   'retry task',
-  'select outcome, available from retry_task_v1($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, $10)',
+  'select outcome, available from retry_task_v2($1, $2, $3, $4, $5, $6, $7, $8, make_interval(secs => $9), $10, $11)',
 )
 
 /**
  * Starts the caller's failed task again, with a new hold at today's price.
  *
- * @throws task_not_found, task_not_retryable (it did not fail, or another retry was faster),
+ * @throws task_not_found, task_not_owned, task_not_retryable (it did not fail, or another retry was faster),
  *   insufficient_credits, model_not_found, account_disabled
  */
 export async function retryTask(
   context: Context,
   actor: Pick<Actor, 'accountId'>,
-  handle: string,
+  named: TaskName,
   origin: Origin,
 ): Promise<Task> {
-  const task = await readTask(context, actor, handle)
-  const [stored] = await context.db.rows<TaskInput & { model: string }>(readForRetry, [task.id])
-  if (!stored) throw refusal('task_not_found', { id: handle })
+  const task = await readTask(context, { accountId: null }, named)
+  // Whoever pays decides; an administrator does not pay with another's credits.
+  if (task.accountId !== actor.accountId) throw refusal('task_not_owned', { id: task.handle })
+  const [stored] = await context.db.rows<TaskInput & { model_id: bigint }>(readForRetry, [task.id])
+  if (!stored) throw refusal('task_not_found', { id: task.handle })
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(task.kind, stored.model, outputsOf(stored))
+    const quote = context.catalog.quote(stored.kind, stored.model_id, outputsOf(stored))
     const [row] = await context.db.rows<{ outcome: string; available: bigint | null }>(retryTaskStatement, [
       context.keys.chain,
       actor.accountId,
       task.id,
+      OPEN_MODELS,
       quote.subject,
       quote.version,
       quote.cost,
@@ -50,11 +51,11 @@ export async function retryTask(
       case 'retried':
         context.events.publish('queue')
         context.events.publish('task', task.id)
-        return readTask(context, actor, handle)
+        return readTask(context, actor, named)
       case 'account_ended':
         throw refusal('account_disabled')
       case 'not_retryable':
-        throw refusal('task_not_retryable', { id: handle })
+        throw refusal('task_not_retryable', { id: task.handle })
       case 'insufficient':
         throw refusal('insufficient_credits', {
           required: quote.cost,
@@ -64,7 +65,7 @@ export async function retryTask(
         await context.catalog.reload()
         break
       default:
-        throw new Error(`retry_task_v1 answered ${row?.outcome}`)
+        throw new Error(`retry_task_v2 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -16,21 +16,24 @@ begin
   return v_turn;
 end $$;
 
--- What was quoted must still be so: the model is open, no price of its own has come, the version is the latest.
--- A cached catalogue never sells what is closed, nor at a stale price.
-create or replace function quote_is_current_v1(p_model bigint, p_subject text, p_version int) returns boolean
+-- What was quoted must still be so: the model is in a state it may be used in (open, unless an administrator
+-- asks), no price of its own has come, the version is the latest. A cached catalogue never sells what is closed,
+-- nor at a stale price.
+create or replace function quote_is_current_v2(p_model bigint, p_states text[], p_subject text, p_version int)
+returns boolean
 language sql stable as $$
-  select exists (select from model where id = p_model and state = 'open')
+  select exists (select from model where id = p_model and state = any (p_states))
     and (p_subject = 'model:' || p_model or not exists (select from price where subject = 'model:' || p_model))
     and p_version = (select max(version) from price where subject = p_subject)
 $$;
 
 -- outcome: 'submitted', 'repeated' (the key's own task), 'key_conflict', 'insufficient', 'price_changed',
 -- 'account_ended'. `available` is the balance when the outcome is 'insufficient'.
-create or replace function submit_task_v1(
-  p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_price_subject text,
-  p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters jsonb,
-  p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
+-- p_state is 'queued', or 'awaiting_approval' with p_time_allowed as long as an approval may take.
+create or replace function submit_task_v2(
+  p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
+  p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
+  p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
   p_body_hash bytea, p_ip text, p_device text,
   out outcome text, out task_id bigint, out available bigint)
 language plpgsql as $$
@@ -46,7 +49,7 @@ begin
 
   if not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
-  elsif not quote_is_current_v1(p_model, p_price_subject, p_price_version) then
+  elsif not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then
     outcome := 'price_changed';
   else
     v_task := nextval('task_id_seq');
@@ -65,9 +68,9 @@ begin
 
   insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
   values (v_hold, p_account, v_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
-  insert into task (id, handle, account_id, kind, model_id, price_subject, price_version, input, parameters, cost,
-    charged, hold_id, turn, max_attempts, deadline) overriding system value
-  values (v_task, p_handle, p_account, p_kind, p_model, p_price_subject, p_price_version, p_input, p_parameters,
+  insert into task (id, handle, account_id, kind, state, model_id, price_subject, price_version, input, parameters,
+    cost, charged, hold_id, turn, max_attempts, deadline) overriding system value
+  values (v_task, p_handle, p_account, p_kind, p_state, p_model, p_price_subject, p_price_version, p_input, p_parameters,
     p_cost, p_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
   insert into work (task_id, account_id) values (v_task, p_account);
   if p_idempotency_key is not null then
@@ -80,8 +83,8 @@ end $$;
 
 -- Starts a failed task again with a new hold. outcome: 'retried', 'not_retryable' (not failed, or lost to a
 -- concurrent retry), 'insufficient', 'price_changed', 'account_ended'.
-create or replace function retry_task_v1(
-  p_key bytea, p_account bigint, p_task bigint, p_price_subject text, p_price_version int, p_cost bigint,
+create or replace function retry_task_v2(
+  p_key bytea, p_account bigint, p_task bigint, p_model_states text[], p_price_subject text, p_price_version int, p_cost bigint,
   p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
   out outcome text, out available bigint)
 language plpgsql as $$
@@ -101,7 +104,7 @@ begin
     outcome := 'not_retryable';
     return;
   end if;
-  if not quote_is_current_v1(v_model, p_price_subject, p_price_version) then
+  if not quote_is_current_v2(v_model, p_model_states, p_price_subject, p_price_version) then
     outcome := 'price_changed';
     return;
   end if;
@@ -116,9 +119,83 @@ begin
   update task set state = 'queued', hold_id = v_hold, cost = p_cost, charged = p_cost,
     price_subject = p_price_subject, price_version = p_price_version, turn = take_turn_v1(p_account),
     due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
-    attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, failure = null,
+    attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, remote_id = null, failure = null,
     deadline = now() + p_time_allowed, updated_at = now(), finished_at = null
   where id = p_task;
   update work set state = 'pending' where task_id = p_task;
   outcome := 'retried';
+end $$;
+
+-- Lets a task that awaits approval run. Of two approvals one happens. Returns whether this one did.
+create or replace function approve_task_v1(p_task bigint, p_operator bigint, p_time_allowed interval) returns boolean
+language plpgsql as $$
+declare
+  v_task task;
+begin
+  update task set state = 'queued', approved_by = p_operator, turn = take_turn_v1(account_id), due_at = now(),
+    deadline = now() + p_time_allowed, updated_at = now()
+  where id = p_task and state = 'awaiting_approval' returning * into v_task;
+  if not found then
+    return false;
+  end if;
+  update hold set deadline = now() + p_time_allowed + interval '1 minute' where id = v_task.hold_id and state = 'open';
+  return true;
+end $$;
+
+-- Replaces what a task that has not begun is to do. With another model it is priced anew: the old hold goes back
+-- and a new one is taken, or, when the account cannot pay that, nothing changes. An edited task has no approval.
+-- p_account is null for an administrator. outcome: 'edited', 'not_editable', 'insufficient', 'price_changed'.
+create or replace function edit_task_v1(
+  p_key bytea, p_task bigint, p_account bigint, p_kind text, p_model bigint, p_model_states text[],
+  p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
+  p_state text, p_time_allowed interval, p_ip text, p_device text,
+  out outcome text, out available bigint)
+language plpgsql as $$
+declare
+  v_task task;
+  v_hold bigint;
+begin
+  select * into v_task from task
+  where id = p_task and (p_account is null or account_id = p_account)
+    and state in ('awaiting_approval', 'queued') for update;
+  if not found then
+    outcome := 'not_editable';
+    return;
+  end if;
+  v_hold := v_task.hold_id;
+  if v_task.model_id <> p_model then
+    if not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then
+      outcome := 'price_changed';
+      return;
+    end if;
+    begin
+      if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then
+        raise exception 'hold % of open task % was settled before', v_task.hold_id, p_task
+          using errcode = 'assert_failure';
+      end if;
+      v_hold := nextval('hold_id_seq');
+      if p_cost > 0 and post_entry_v1(p_key, v_task.account_id, 'hold', p_kind, 'available', 'held', p_cost,
+          'hold:' || v_hold, p_task, null, null, p_ip, p_device) is null then
+        raise exception 'too little credit' using errcode = 'AT001';
+      end if;
+    exception when sqlstate 'AT001' then
+      -- The old hold is back as it was.
+      outcome := 'insufficient';
+      select w.available into available from wallet w where w.account_id = v_task.account_id;
+      return;
+    end;
+    insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
+    values (v_hold, v_task.account_id, p_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
+  else
+    update hold set deadline = now() + p_time_allowed + interval '1 minute' where id = v_hold;
+  end if;
+  update task set state = p_state, kind = p_kind, input = p_input, parameters = p_parameters, model_id = p_model,
+    price_subject = case when model_id = p_model then price_subject else p_price_subject end,
+    price_version = case when model_id = p_model then price_version else p_price_version end,
+    cost = case when model_id = p_model then cost else p_cost end,
+    charged = case when model_id = p_model then cost else p_cost end,
+    hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
+    deadline = now() + p_time_allowed, updated_at = now()
+  where id = p_task;
+  outcome := 'edited';
 end $$;

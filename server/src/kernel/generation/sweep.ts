@@ -5,7 +5,7 @@ import { endTasks } from './cancel.ts'
 
 const overdueTasks = statement(
   'overdue tasks',
-  `select id from task where state in ('queued', 'running', 'unknown') and deadline < now()
+  `select id from task where state in ('awaiting_approval', 'queued', 'running', 'unknown') and deadline < now()
    order by deadline limit 500`,
 )
 
@@ -13,7 +13,7 @@ const overdueTasks = statement(
 const forgottenHolds = statement(
   'forgotten holds',
   `select h.id from hold h where h.state = 'open' and h.deadline < now() - interval '1 minute'
-   and not exists (select from task t where t.hold_id = h.id and t.state in ('queued', 'running', 'unknown')) limit 500`,
+   and not exists (select from task t where t.hold_id = h.id and t.state in ('awaiting_approval', 'queued', 'running', 'unknown')) limit 500`,
 )
 const resolveHold = statement('resolve hold', 'select resolve_hold_v1($1, $2, 0)')
 
@@ -30,7 +30,7 @@ export async function sweepTasks(context: Context): Promise<{ ended: number; for
       context.keys.chain,
       ids,
       null,
-      ['queued', 'running', 'unknown'],
+      ['awaiting_approval', 'queued', 'running', 'unknown'],
       'failed',
       'deadline',
     ])

@@ -2,6 +2,9 @@ import type { CustomJob, ImageJob, VideoJob } from '../ports/provider.ts'
 
 export type TaskKind = 'image' | 'video' | 'custom'
 
+/** What a model is for: tasks, or text that is written while somebody waits. */
+export type ModelKind = TaskKind | 'text' | 'vision'
+
 type JobOnly = 'kind' | 'model' | 'source'
 
 /**
@@ -24,4 +27,9 @@ export type TaskInput =
 /** How many outputs a task has: what its price is multiplied by. */
 export function outputsOf(what: TaskInput): number {
   return what.kind === 'image' ? what.input.count : 1
+}
+
+/** The store key of the picture a task starts from, if it has one. */
+export function sourceOf(what: TaskInput): string | undefined {
+  return what.kind === 'custom' ? undefined : what.input.source
 }

@@ -8,7 +8,20 @@ import type { Json } from '../ports/provider.ts'
 import type { TaskKind } from './task-input.ts'
 
 /** See ARCHITECTURE.md, *One task*, for who may move a task from where to where. */
-export type TaskState = 'queued' | 'running' | 'unknown' | 'succeeded' | 'failed' | 'canceled'
+export type TaskState =
+  | 'awaiting_approval'
+  | 'queued'
+  | 'running'
+  | 'unknown'
+  | 'succeeded'
+  | 'failed'
+  | 'canceled'
+
+/** How a client names a task: by its handle or by its number, as the dialect does. */
+export type TaskName = string | bigint
+
+/** Whose tasks may be reached: the owner's, or with null everybody's, as for an administrator. */
+export type TaskReach = { accountId: bigint | null }
 
 /** A finished file of a task; `storeKey` becomes an address only at the edge. */
 export type TaskFile = { storeKey: string; mediaType: string; width: number | null; height: number | null }
@@ -17,6 +30,10 @@ export type TaskFile = { storeKey: string; mediaType: string; width: number | nu
 export type Task = {
   id: bigint
   handle: string
+  accountId: bigint
+  /** The owner's user name. */
+  owner: string
+  modelId: bigint
   kind: TaskKind
   state: TaskState
   progress: number
@@ -25,6 +42,11 @@ export type Task = {
   prompt: string
   parameters: Json
   failure: Failure | null
+  /** Attempts begun since it was submitted or retried, of at most so many. */
+  attempts: number
+  mostAttempts: number
+  /** The vendor's own number of the job, where it has one. */
+  remoteId: string | null
   files: TaskFile[]
   createdAt: Date
   updatedAt: Date
@@ -33,6 +55,9 @@ export type Task = {
 export type TaskViewRow = {
   id: bigint
   handle: string
+  account_id: bigint
+  owner: string
+  model_id: bigint
   kind: TaskKind
   state: TaskState
   progress: number
@@ -41,14 +66,18 @@ export type TaskViewRow = {
   prompt: string
   parameters: Json
   failure: Failure | null
+  attempts: number
+  max_attempts: number
+  remote_id: string | null
   files: TaskFile[] | null
   created_at: Date
   updated_at: Date
 }
 
 /** The columns of `TaskViewRow`, for a query over `task t` and `work w`. */
-export const TASK_VIEW = `t.id, t.handle, t.kind, t.state, t.progress, t.cost, t.charged, t.input ->> 'prompt' as prompt, t.parameters,
-  t.failure, t.created_at, t.updated_at,
+export const TASK_VIEW = `t.id, t.handle, t.account_id,
+  (select a.username from account a where a.id = t.account_id) as owner, t.model_id, t.kind, t.state, t.progress, t.cost, t.charged, t.input ->> 'prompt' as prompt, t.parameters,
+  t.failure, t.attempts, t.max_attempts, t.remote_id, t.created_at, t.updated_at,
   case when t.state = 'succeeded' then (
     select json_agg(json_build_object('storeKey', f.store_key, 'mediaType', f.media_type, 'width', f.width,
       'height', f.height) order by f.position)
@@ -56,14 +85,32 @@ export const TASK_VIEW = `t.id, t.handle, t.kind, t.state, t.progress, t.cost, t
 
 /** Turns a row of `TASK_VIEW` into a task. */
 export function toTask(row: TaskViewRow): Task {
-  const { created_at: createdAt, updated_at: updatedAt, cost, charged, files, ...rest } = row
-  return { ...rest, cost: credits(cost), charged: credits(charged), files: files ?? [], createdAt, updatedAt }
+  const { id, handle, kind, state, progress, prompt, parameters, failure, attempts } = row
+  return {
+    ...{ id, handle, kind, state, progress, prompt, parameters, failure, attempts },
+    accountId: row.account_id,
+    owner: row.owner,
+    modelId: row.model_id,
+    cost: credits(row.cost),
+    charged: credits(row.charged),
+    mostAttempts: row.max_attempts,
+    remoteId: row.remote_id,
+    files: row.files ?? [],
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
 }
 
 const readByHandle = statement(
   'task by handle',
   `select ${TASK_VIEW} from task t join work w on w.task_id = t.id
-   where t.handle = $1 and t.account_id = $2 and w.deleted_at is null`,
+   where t.handle = $1 and ($2::bigint is null or t.account_id = $2) and w.deleted_at is null`,
+)
+
+const readByNumber = statement(
+  'task by number',
+  `select ${TASK_VIEW} from task t join work w on w.task_id = t.id
+   where t.id = $1 and ($2::bigint is null or t.account_id = $2) and w.deleted_at is null`,
 )
 
 const readById = statement(
@@ -71,14 +118,14 @@ const readById = statement(
   `select ${TASK_VIEW} from task t join work w on w.task_id = t.id where t.id = $1 and t.account_id = $2`,
 )
 
-/** The caller's task. @throws task_not_found for a missing or foreign one, or one whose work was deleted */
-export async function readTask(
-  context: Context,
-  actor: Pick<Actor, 'accountId'>,
-  handle: string,
-): Promise<Task> {
-  const [row] = await context.db.rows<TaskViewRow>(readByHandle, [handle, actor.accountId])
-  if (!row) throw refusal('task_not_found', { id: handle })
+/**
+ * One task within reach.
+ * @throws task_not_found for a missing or foreign one, or one whose work was deleted
+ */
+export async function readTask(context: Context, reach: TaskReach, named: TaskName): Promise<Task> {
+  const what = typeof named === 'string' ? readByHandle : readByNumber
+  const [row] = await context.db.rows<TaskViewRow>(what, [named, reach.accountId])
+  if (!row) throw refusal('task_not_found', { id: String(named) })
   return toTask(row)
 }
 

@@ -11,6 +11,7 @@ const LONGEST_WAIT_MS = 280_000
 const READ_AGAIN_MS = 2_000
 
 const ENDED: Readonly<Record<TaskState, boolean>> = {
+  awaiting_approval: false,
   queued: false,
   running: false,
   unknown: false,

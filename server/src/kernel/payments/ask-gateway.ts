@@ -4,6 +4,7 @@ import type { Actor, Context } from '../context.ts'
 import type { PaymentReport } from '../ports/gateway.ts'
 import { GatewayError } from '../ports/gateway.ts'
 import { channelById } from './channels.ts'
+import { accountOfOrder } from './merchant-accounts.ts'
 import type { Order, OrderRow } from './order.ts'
 import { readOrder, readOrderById, toOrder } from './order.ts'
 import { settleReport } from './settle.ts'
@@ -11,7 +12,8 @@ import { settleReport } from './settle.ts'
 /** Asks the gateway after an order and credits it when it is paid there; null when it cannot say. */
 async function askAfter(context: Context, order: Order): Promise<PaymentReport | null> {
   try {
-    const open = await channelById(context, order.channelId)
+    const channel = await channelById(context, order.channelId)
+    const open = { ...channel, account: await accountOfOrder(context, channel, order) }
     const report = await open.gateway.query(open.account, order.tradeNumber)
     if (report?.tradeNumber !== order.tradeNumber) return null
     if (report.isPaid) await settleReport(context, open, report, 'query')

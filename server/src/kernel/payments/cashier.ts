@@ -2,6 +2,7 @@ import type { Context } from '../context.ts'
 import type { CashierOutcome, CashierVisit } from '../ports/gateway.ts'
 import { GatewayError } from '../ports/gateway.ts'
 import { channelById } from './channels.ts'
+import { accountOfOrder } from './merchant-accounts.ts'
 import type { OrderState } from './order.ts'
 import { findOrderByTradeNumber } from './order.ts'
 import { takeNotification } from './settle.ts'
@@ -31,8 +32,10 @@ export async function visitCashier(
 ): Promise<string | null> {
   const order = await findOrderByTradeNumber(context, visit.tradeNumber)
   if (!order) return null
-  const { channel, gateway, account } = await channelById(context, order.channelId)
+  const open = await channelById(context, order.channelId)
+  const { channel, gateway } = open
   if (!gateway.cashier) return null
+  const account = await accountOfOrder(context, open, order)
   try {
     const told = TOLD[order.state]
     if (decision === null || told !== null) return gateway.cashier.page(account, visit, told ?? undefined)

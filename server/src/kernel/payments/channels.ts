@@ -13,11 +13,16 @@ export type PaymentChannel = {
   options: Record<string, string>
   methods: string[]
   enabled: boolean
+  /** Raised when address, merchant or key change; an order remembers which one it was opened with. */
+  accountVersion: number
+  createdAt: Date
+  updatedAt: Date
 }
 
 type Row = PaymentChannel & { secret: Buffer }
 
-const COLUMNS = 'id, uuid, name, gateway, url, merchant, options, methods, enabled, secret'
+const COLUMNS = `id, uuid, name, gateway, url, merchant, options, methods, enabled, secret,
+  account_version as "accountVersion", created_at as "createdAt", updated_at as "updatedAt"`
 
 const listRows = statement(
   'payment channels',
@@ -43,15 +48,36 @@ export async function listChannels(context: Context): Promise<PaymentChannel[]> 
   return rows.map(({ secret: _secret, ...channel }) => channel)
 }
 
-/** The first enabled channel that takes a method. @throws payment_unconfigured */
-export async function channelFor(context: Context, method: string): Promise<OpenChannel> {
+/** The channels that take new orders. */
+async function usableRows(context: Context): Promise<Row[]> {
   const rows = await context.db.rows<Row>(listRows, [])
   // Once there is a real channel, even one that is turned off, the sandbox never stands in for it.
   const real = rows.filter((one) => one.gateway !== 'sandbox')
-  const row = (real.length > 0 ? real : rows).find(
-    (one) => one.enabled && one.methods.includes(method) && context.gateways.has(one.gateway),
-  )
+  return (real.length > 0 ? real : rows).filter((one) => one.enabled && context.gateways.has(one.gateway))
+}
+
+/** The channels a payer may choose from, without their secrets. */
+export async function listUsableChannels(context: Context): Promise<PaymentChannel[]> {
+  return (await usableRows(context)).map(({ secret: _secret, ...channel }) => channel)
+}
+
+/** The first enabled channel that takes a method. @throws payment_unconfigured */
+export async function channelFor(context: Context, method: string): Promise<OpenChannel> {
+  const row = (await usableRows(context)).find((one) => one.methods.includes(method))
   if (!row) throw refusal('payment_unconfigured')
+  return open(context, row)
+}
+
+/**
+ * The channel that a payer chose for a new order.
+ * @throws channel_not_found (deleted ones too), channel_disabled, payment_method_refused
+ */
+export async function channelNamed(context: Context, uuid: string, method: string): Promise<OpenChannel> {
+  const rows = await context.db.rows<Row>(listRows, [])
+  if (!rows.some((one) => one.uuid === uuid)) throw refusal('channel_not_found', { id: uuid })
+  const row = (await usableRows(context)).find((one) => one.uuid === uuid)
+  if (!row) throw refusal('channel_disabled', { id: uuid })
+  if (!row.methods.includes(method)) throw refusal('payment_method_refused', { method })
   return open(context, row)
 }
 
@@ -73,34 +99,103 @@ export async function channelById(context: Context, id: bigint): Promise<OpenCha
 
 const addRow = statement(
   'add payment channel',
-  `insert into payment_channel (uuid, name, gateway, url, merchant, secret, options, methods)
-   values ($1, $2, $3, $4, $5, $6, $7, $8) returning id, uuid`,
+  `insert into payment_channel (uuid, name, gateway, url, merchant, secret, options, methods, enabled)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id, uuid`,
 )
 
-export type ChannelInput = Omit<PaymentChannel, 'id' | 'uuid' | 'enabled'> & { secret: string }
+export type ChannelInput = Pick<
+  PaymentChannel,
+  'name' | 'gateway' | 'url' | 'merchant' | 'options' | 'methods'
+> & { secret: string; enabled?: boolean }
 
-/** Adds a channel; its secret is stored encrypted. @throws input_invalid */
+/** What is shown instead of a secret; sent back, it means that the secret stays. */
+export const SECRET_MASK = '********'
+
+const isMask = (secret: string): boolean => /^\*+$/.test(secret)
+
+function requireSecret(secret: string): void {
+  const problem = secret.length < 6 ? 'too_short' : isMask(secret) ? 'format' : null
+  if (problem !== null) throw refusal('input_invalid', { field: 'secret', problem })
+}
+
+/** @returns the address without a slash at its end. */
+function requireUrl(text: string): string {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text) || text.length > 500)
+    throw refusal('input_invalid', { field: 'url', problem: 'format' })
+  return text.replace(/\/+$/, '')
+}
+
+/**
+ * Adds a channel, with the site's quirks of its gateway unless the input has others; its secret is stored encrypted.
+ * @throws payment_method_refused when no such gateway is part of this installation, input_invalid
+ */
 export async function addChannel(
   context: Context,
   input: ChannelInput,
 ): Promise<{ id: bigint; uuid: string }> {
-  if (!context.gateways.has(input.gateway))
-    throw refusal('input_invalid', { field: 'gateway', problem: 'format' })
-  if (input.secret.length < 6) throw refusal('input_invalid', { field: 'secret', problem: 'too_short' })
-  if (!/^https?:\/\//.test(input.url)) throw refusal('input_invalid', { field: 'url', problem: 'format' })
+  if (!context.gateways.has(input.gateway)) throw refusal('payment_method_refused', { method: input.gateway })
+  requireSecret(input.secret)
+  const url = requireUrl(input.url)
   if (input.merchant === '') throw refusal('input_invalid', { field: 'merchant', problem: 'missing' })
   const [row] = await context.db.rows<{ id: bigint; uuid: string }>(addRow, [
     context.ids.uuid(),
     input.name,
     input.gateway,
-    input.url.replace(/\/+$/, ''),
+    url,
     input.merchant,
     context.keys.seal(input.secret),
-    JSON.stringify(input.options),
+    JSON.stringify({ ...context.preset.gatewayOptions[input.gateway], ...input.options }),
     input.methods,
+    input.enabled ?? true,
   ])
   if (!row) throw new Error('the channel was not stored')
   return row
+}
+
+const updateRow = statement(
+  'update payment channel',
+  'select update_channel_v1($1, $2, $3, $4, $5, $6) as done',
+)
+const liveById = statement(
+  'live payment channel by id',
+  `select ${COLUMNS} from payment_channel where id = $1 and deleted_at is null`,
+)
+
+/** What an operator may change of a channel; what is absent or empty stays, and so does a secret sent as its mask. */
+export type ChannelChanges = {
+  name?: string | undefined
+  enabled?: boolean | undefined
+  /** A document may name it twice: the first that differs from the present one counts. */
+  urls?: readonly string[]
+  merchant?: string | undefined
+  secret?: string | undefined
+}
+
+/**
+ * Changes a channel. Orders that are open go on with the merchant they were opened with, and are verified by its old
+ * key for a day, so that a key can be replaced at any time.
+ *
+ * @throws channel_not_found, input_invalid
+ */
+export async function updateChannel(context: Context, id: bigint, changes: ChannelChanges): Promise<void> {
+  const [row] = await context.db.rows<Row>(liveById, [id])
+  if (!row) throw refusal('channel_not_found', { id: String(id) })
+  const url = (changes.urls ?? [])
+    .filter((one) => one !== '')
+    .map(requireUrl)
+    .find((one) => one !== row.url)
+  let secret: string | null = changes.secret ?? ''
+  if (secret === '' || isMask(secret) || secret === context.keys.open(row.secret)) secret = null
+  else requireSecret(secret)
+  const [result] = await context.db.rows<{ done: boolean }>(updateRow, [
+    id,
+    changes.name || null,
+    changes.enabled ?? null,
+    url ?? null,
+    changes.merchant || null,
+    secret === null ? null : context.keys.seal(secret),
+  ])
+  if (!result?.done) throw refusal('channel_not_found', { id: String(id) })
 }
 
 const setEnabled = statement(

@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
+import type { Fen } from '../fen.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
+import type { Credits } from '../money.ts'
 import { GatewayError } from '../ports/gateway.ts'
-import { channelById, channelFor } from './channels.ts'
+import { channelById, channelFor, channelNamed } from './channels.ts'
+import { accountOfOrder } from './merchant-accounts.ts'
 import type { Order } from './order.ts'
 import { readOrderById } from './order.ts'
 
@@ -32,29 +35,43 @@ const closeOrder = statement(
 const LIFETIME_SECONDS = 2 * 3_600
 const FIRST_POLL_SECONDS = 20
 
+/** What is bought: its name for the payer, the credits it gives and what it costs. Quoted by the caller's use-case. */
+export type OrderItem = { name: string; credits: Credits; priceFen: Fen }
+
+const LEAST_FEN = 1n
+/** 100,000 yuan. */
+const MOST_FEN = 10_000_000n
+
 /**
- * Opens an order for a package of credits and asks the gateway where its payer goes. The order is on record,
- * and polled, before the gateway hears of it, so no payment can arrive for an order we do not know.
+ * Opens an order for credits and asks the gateway where its payer goes. The order is on record, and polled, before
+ * the gateway hears of it, so no payment can arrive for an order we do not know; and what is wrong with the method
+ * or the channel is found before there is an order (facts/aigentools.md, B27).
  *
- * @throws package_not_found, payment_method_refused, payment_unconfigured, idempotency_key_reused,
- *   account_disabled, gateway_failed
+ * @param input.channelUuid the channel that the client chose; null for the first that takes the method.
+ * @throws input_invalid, payment_method_refused, payment_unconfigured, channel_not_found, channel_disabled,
+ *   idempotency_key_reused, account_disabled, gateway_failed
  */
 export async function createOrder(
   context: Context,
   actor: Pick<Actor, 'accountId'>,
   input: {
-    packageId: string
+    item: OrderItem
+    channelUuid: string | null
     method: string
     returnUrl: string
     idempotencyKey: IdempotencyKey | null
     origin: Origin
   },
 ): Promise<Order> {
-  const wanted = context.preset.packages.find((one) => one.id === input.packageId)
-  if (!wanted) throw refusal('package_not_found', { id: input.packageId })
+  const { item } = input
+  if (item.priceFen < LEAST_FEN) throw refusal('input_invalid', { field: 'amount', problem: 'too_small' })
+  if (item.priceFen > MOST_FEN) throw refusal('input_invalid', { field: 'amount', problem: 'too_large' })
   if (!context.preset.methods.includes(input.method))
     throw refusal('payment_method_refused', { method: input.method })
-  const { channel } = await channelFor(context, input.method)
+  const { channel } =
+    input.channelUuid === null
+      ? await channelFor(context, input.method)
+      : await channelNamed(context, input.channelUuid, input.method)
   const key = input.idempotencyKey
   const [row] = await context.db.rows<{ outcome: string; order_id: bigint | null }>(createOrderStatement, [
     actor.accountId,
@@ -62,9 +79,9 @@ export async function createOrder(
     `trade_${context.keys.installationTag}${context.ids.token(14)}`,
     channel.id,
     input.method,
-    wanted.name,
-    wanted.credits,
-    wanted.priceFen,
+    item.name,
+    item.credits,
+    item.priceFen,
     input.returnUrl,
     LIFETIME_SECONDS,
     FIRST_POLL_SECONDS,
@@ -112,7 +129,9 @@ async function checkOut(
   order: Order,
   input: { returnUrl: string; origin: Origin },
 ): Promise<Order> {
-  const { channel, gateway, account } = await channelById(context, order.channelId)
+  const open = await channelById(context, order.channelId)
+  const { channel, gateway } = open
+  const account = await accountOfOrder(context, open, order)
   try {
     const checkout = await gateway.create(account, {
       tradeNumber: order.tradeNumber,

@@ -18,6 +18,8 @@ export type Order = {
   gatewayTrade: string | null
   accountId: bigint
   channelId: bigint
+  /** Which version of the channel's merchant account it was opened with. */
+  accountVersion: number
   method: string
   name: string
   credits: Credits
@@ -38,6 +40,7 @@ export type OrderRow = {
   gateway_trade: string | null
   account_id: bigint
   channel_id: bigint
+  account_version: number
   method: string
   name: string
   credits: bigint
@@ -52,7 +55,7 @@ export type OrderRow = {
 }
 
 /** The columns of `OrderRow`. */
-export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, method, name, credits,
+export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, account_version, method, name, credits,
   amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
 
 /** Turns a row into an order. */
@@ -64,6 +67,7 @@ export function toOrder(row: OrderRow): Order {
     gatewayTrade: row.gateway_trade,
     accountId: row.account_id,
     channelId: row.channel_id,
+    accountVersion: row.account_version,
     method: row.method,
     name: row.name,
     credits: credits(row.credits),

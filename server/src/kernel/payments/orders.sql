@@ -18,10 +18,11 @@ begin
     perform drop_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key);
     return;
   end if;
-  insert into payment_order (handle, trade_number, account_id, channel_id, method, name, credits, amount_fen,
-    return_url, expires_at, next_poll_at)
-  values (p_handle, p_trade_number, p_account, p_channel, p_method, p_name, p_credits, p_amount_fen, p_return_url,
-    now() + p_lifetime, now() + p_first_poll)
+  insert into payment_order (handle, trade_number, account_id, channel_id, account_version, method, name, credits,
+    amount_fen, return_url, expires_at, next_poll_at)
+  values (p_handle, p_trade_number, p_account, p_channel,
+    (select account_version from payment_channel where id = p_channel), p_method, p_name, p_credits, p_amount_fen,
+    p_return_url, now() + p_lifetime, now() + p_first_poll)
   returning id into order_id;
   if p_idempotency_key is not null then
     update idempotency i set order_id = create_order_v1.order_id

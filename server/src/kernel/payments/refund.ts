@@ -4,6 +4,7 @@ import { refusal } from '../errors.ts'
 import { GatewayError } from '../ports/gateway.ts'
 import { readBalance } from '../wallet/balance.ts'
 import { channelById } from './channels.ts'
+import { accountOfOrder } from './merchant-accounts.ts'
 import type { Order } from './order.ts'
 import { readOrderById } from './order.ts'
 
@@ -23,7 +24,9 @@ export async function refundOrder(
   operatorId: bigint | null,
 ): Promise<Order> {
   const order = await readOrderById(context, orderId)
-  const { gateway, account } = await channelById(context, order.channelId)
+  const open = await channelById(context, order.channelId)
+  const { gateway } = open
+  const account = await accountOfOrder(context, open, order)
   const [claimed] = await context.db.rows<{ outcome: string }>(claimRefund, [
     context.keys.chain,
     orderId,

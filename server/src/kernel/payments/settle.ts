@@ -2,10 +2,11 @@ import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import type { Fen } from '../fen.ts'
 import { parseYuan } from '../fen.ts'
-import type { GatewayAnswer, PaymentReport, RawNotification } from '../ports/gateway.ts'
+import type { GatewayAccount, GatewayAnswer, PaymentReport, RawNotification } from '../ports/gateway.ts'
 import { GatewayError } from '../ports/gateway.ts'
 import type { OpenChannel } from './channels.ts'
 import { channelByUuid } from './channels.ts'
+import { accountsThatSign, mayVouchFor } from './merchant-accounts.ts'
 import type { Order } from './order.ts'
 import { findOrderByTradeNumber } from './order.ts'
 
@@ -29,6 +30,7 @@ export type ReportFlaw =
   | 'other_merchant'
   | 'unknown_order'
   | 'other_channel'
+  | 'other_account'
   | 'other_amount'
   | 'other_currency'
 
@@ -40,11 +42,14 @@ async function verifyReport(
   context: Context,
   open: OpenChannel,
   report: PaymentReport,
+  vouchers: readonly GatewayAccount[],
 ): Promise<VerifiedPayment | ReportFlaw> {
-  if (report.merchant !== open.account.merchant) return 'other_merchant'
+  const named = vouchers.filter(({ merchant }) => merchant === report.merchant)
+  if (named.length === 0) return 'other_merchant'
   const order = await findOrderByTradeNumber(context, report.tradeNumber)
   if (!order) return 'unknown_order'
   if (order.channelId !== open.channel.id) return 'other_channel'
+  if (!(await mayVouchFor(context, open, named, order))) return 'other_account'
   const amountFen = parseYuan(report.amount)
   if (amountFen === null || amountFen !== order.amountFen) return 'other_amount'
   if (report.currency !== order.currency) return 'other_currency'
@@ -83,17 +88,31 @@ async function creditPayment(
   return outcome
 }
 
+const closedAccount = statement('closed account', `select from account where id = $1 and state = 'closed'`)
+
+/** Money is credited whoever owns the wallet now; but nobody can spend it there, so an operator has to know. */
+async function tellOfClosedAccount(context: Context, { id, accountId }: Order): Promise<void> {
+  if ((await context.db.rows(closedAccount, [accountId])).length === 0) return
+  context.log.error(
+    { order: id, account: accountId },
+    'an order of a closed account was paid and credited: an operator must decide',
+  )
+}
+
 /**
  * What follows from a report whose signature, or whose connection, proves that the gateway made it.
  * Safe to repeat and to race: an order is credited once.
+ *
+ * @param vouchers the merchant accounts whose key or connection proves it; the open one unless given.
  */
 export async function settleReport(
   context: Context,
   open: OpenChannel,
   report: PaymentReport,
   source: 'notification' | 'query',
+  vouchers: readonly GatewayAccount[] = [open.account],
 ): Promise<Settlement> {
-  const payment = await verifyReport(context, open, report)
+  const payment = await verifyReport(context, open, report, vouchers)
   if (typeof payment === 'string') {
     if (payment !== 'unpaid') {
       context.log.warn(
@@ -104,6 +123,7 @@ export async function settleReport(
     return payment
   }
   const outcome = await creditPayment(context, payment, source)
+  if (outcome === 'credited') await tellOfClosedAccount(context, payment.order)
   if (outcome === 'closed') {
     context.log.error({ order: payment.order.id }, 'a closed order was paid: an operator must decide')
   }
@@ -112,6 +132,31 @@ export async function settleReport(
     await context.db.rows(storeReport, values)
   }
   return outcome
+}
+
+/**
+ * Reads a notification with the keys that fit its signature: the channel's own or, after that was changed, one
+ * that open orders may still have. Throws the `GatewayError` of the channel's own when none does.
+ */
+async function readSigned(
+  context: Context,
+  open: OpenChannel,
+  notification: RawNotification,
+): Promise<{ by: GatewayAccount[]; report: PaymentReport }> {
+  const by: GatewayAccount[] = []
+  let report: PaymentReport | undefined
+  let failure: unknown
+  for (const account of await accountsThatSign(context, open)) {
+    try {
+      report = open.gateway.readNotification(account, notification)
+      by.push(account)
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.kind === 'signature')) throw error
+      failure ??= error
+    }
+  }
+  if (!report) throw failure
+  return { by, report }
 }
 
 /**
@@ -127,15 +172,15 @@ export async function takeNotification(
   const open = await channelByUuid(context, channelUuid)
   if (!open) return null
   const { answers } = open.gateway
-  let report: PaymentReport
+  let signed: { by: GatewayAccount[]; report: PaymentReport }
   try {
-    report = open.gateway.readNotification(open.account, notification)
+    signed = await readSigned(context, open, notification)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     context.log.warn({ channel: open.channel.id, kind: error.kind }, 'a notification was refused')
     return answers.refused
   }
-  const outcome = await settleReport(context, open, report, 'notification')
+  const outcome = await settleReport(context, open, signed.report, 'notification', signed.by)
   // A true report of something unpaid needs no resending; a payment we could not place does.
   return outcome === 'credited' || outcome === 'repeated' || outcome === 'closed'
     ? answers.taken

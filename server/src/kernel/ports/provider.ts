@@ -70,6 +70,11 @@ export type ProviderJob = ImageJob | VideoJob | CustomJob
 export type TextJob = {
   kind: 'text' | 'vision'
   model: string
+  /**
+   * The kernel's name of what is asked for, when it is one of its own templates. A model reads `system`; the
+   * built-in renderer, which reads nothing, knows by this which form to fill in.
+   */
+  purpose?: string
   system: string
   messages: readonly TextMessage[]
   maxTokens: number

@@ -1,64 +1,132 @@
-import sharp from 'sharp'
+import pLimit from 'p-limit'
+import sharp, { type Sharp } from 'sharp'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { OutboundError } from '../ports/outbound.ts'
+import { findOwnFile } from './find-upload.ts'
 
 const MOST_PIXELS = 40_000_000
 const MOST_SIDE = 2_048
 const MOST_BYTES = 20 * 1_048_576
 const FETCH_MS = 20_000
 
-/** Picture formats we read; what the bytes are decides, not what anybody says they are. SVG is not among them. */
-const FORMATS: Readonly<Record<string, true>> = { png: true, jpeg: true, webp: true, gif: true }
+/** Decoding takes tens of megabytes and all of a core; more than two at once would starve everything else. */
+const bounded = pLimit(2)
+
+/** Formats we read and write, by their first bytes; what anybody says they are does not count. SVG is not among them. */
+const FORMATS = {
+  png: {
+    begins: (head: string): boolean => head.startsWith('\x89PNG\r\n\x1a\n'),
+    extension: 'png',
+    write: (picture: Sharp): Sharp => picture.png(),
+  },
+  jpeg: {
+    begins: (head: string): boolean => head.startsWith('\xff\xd8\xff'),
+    extension: 'jpg',
+    // On white, where the original was transparent.
+    write: (picture: Sharp): Sharp => picture.flatten({ background: '#ffffff' }).jpeg({ quality: 90 }),
+  },
+  webp: {
+    begins: (head: string): boolean => head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP',
+    extension: 'webp',
+    write: (picture: Sharp): Sharp => picture.webp({ quality: 90 }),
+  },
+  gif: {
+    begins: (head: string): boolean => /^GIF8[79]a/.test(head),
+    extension: 'gif',
+    write: (picture: Sharp): Sharp => picture.gif(),
+  },
+} as const
+
+type Format = keyof typeof FORMATS
+
+/** A picture with nothing in it but its pixels. */
+export type CleanPicture = { bytes: Uint8Array; extension: string; mediaType: string }
+
+/** How a picture is written anew: no side longer than `side` pixels, and in which format. */
+export type PictureForm = { side: number; format: Format }
+
+const STORED: PictureForm = { side: MOST_SIDE, format: 'png' }
 
 /**
- * Takes a user's picture in: checks its content, turns it upright, drops its metadata, re-encodes it and stores
- * it under a key of ours. Larger ones are made to fit 2048 a side.
+ * Makes a user's picture safe to keep and to show: checks its content, turns it upright, drops its metadata and
+ * writes it anew. Larger ones are made to fit; of an animation the first frame is kept.
  *
- * @returns the store key.
+ * @param form its own format and at most 2048 pixels a side, unless given.
  * @throws input_invalid for `field` when it is no picture we read, or too large
  */
-export async function storePicture(context: Context, field: string, bytes: Uint8Array): Promise<string> {
+export async function cleanPicture(
+  field: string,
+  bytes: Uint8Array,
+  form: Partial<PictureForm> = {},
+): Promise<CleanPicture> {
   if (bytes.byteLength > MOST_BYTES) throw refusal('input_invalid', { field, problem: 'too_large' })
-  const picture = sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
-  const { format } = await picture.metadata().catch(() => ({ format: '' }))
-  if (!format || !Object.hasOwn(FORMATS, format)) throw refusal('input_invalid', { field, problem: 'format' })
-  const png = await picture
-    .rotate()
-    .resize(MOST_SIDE, MOST_SIDE, { fit: 'inside', withoutEnlargement: true })
-    .png()
-    .toBuffer()
-    .catch(() => {
-      throw refusal('input_invalid', { field, problem: 'format' })
-    })
+  const own = formatOf(bytes)
+  if (own === null) throw refusal('input_invalid', { field, problem: 'format' })
+  const { side = MOST_SIDE, format = own } = form
+  const { extension, write } = FORMATS[format]
+  const written = await bounded(() =>
+    write(
+      sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+        .rotate()
+        .resize(side, side, { fit: 'inside', withoutEnlargement: true }),
+    ).toBuffer(),
+  ).catch(() => {
+    throw refusal('input_invalid', { field, problem: 'format' })
+  })
+  return { bytes: written, extension, mediaType: `image/${format}` }
+}
+
+/** Told by the first bytes, so that no decoder is tried on what is none of these. */
+function formatOf(bytes: Uint8Array): Format | null {
+  const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1')
+  const names = Object.keys(FORMATS) as Format[]
+  return names.find((name) => FORMATS[name].begins(head)) ?? null
+}
+
+/**
+ * Takes a picture in that the user names, and stores it under a key of ours, as a PNG.
+ *
+ * @returns the store key.
+ * @throws input_invalid for `field`
+ */
+export async function storePictureFrom(context: Context, field: string, address: string): Promise<string> {
+  const png = await readPictureFrom(context, field, address)
   const key = `${context.ids.token(32)}.png`
   await context.files.put(key, png)
   return key
 }
 
 /**
- * Takes a picture in that the user names: a `data:` URL, a file of this site, or a public address, which is
- * fetched by the one outbound client.
+ * Reads a picture that the user names: a `data:` URL, a file or an upload of this site, which is read from the
+ * store, or a public address, which is fetched by the one outbound client. Nothing is kept.
  *
  * @throws input_invalid for `field`
  */
-export async function storePictureFrom(context: Context, field: string, address: string): Promise<string> {
+export async function readPictureFrom(
+  context: Context,
+  field: string,
+  address: string,
+  form: PictureForm = STORED,
+): Promise<Uint8Array> {
+  const bytes = await fetchFrom(context, field, address)
+  return (await cleanPicture(field, bytes, form)).bytes
+}
+
+async function fetchFrom(context: Context, field: string, address: string): Promise<Uint8Array> {
   const data = /^data:image\/[a-z0-9.+-]+;base64,([A-Za-z0-9+/=\s]+)$/.exec(address)
-  if (data) return storePicture(context, field, Buffer.from(data[1] ?? '', 'base64'))
-  if (address.startsWith(`${context.publicUrl}/files/`)) {
-    const key = address.slice(`${context.publicUrl}/files/`.length)
-    const own = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key) && (await context.files.stat(key))
-    if (!own || own.bytes > MOST_BYTES) throw refusal('input_invalid', { field, problem: 'format' })
-    return storePicture(context, field, await readStored(context, key))
+  if (data) return Buffer.from(data[1] ?? '', 'base64')
+  const own = await findOwnFile(context, address)
+  if (own !== null) {
+    if (own === 'missing' || own.bytes > MOST_BYTES)
+      throw refusal('input_invalid', { field, problem: 'format' })
+    return readStored(context, own.storeKey)
   }
   try {
-    const reply = await context.outbound(address, {
-      timeoutMs: FETCH_MS,
-      maxBytes: MOST_BYTES,
-      maxRedirects: 3,
-    })
+    const limits = { timeoutMs: FETCH_MS, maxBytes: MOST_BYTES, maxRedirects: 3 }
+    const reply = await context.outbound(address, limits)
     if (reply.status !== 200) throw refusal('input_invalid', { field, problem: 'format' })
-    return await storePicture(context, field, reply.body)
+    return reply.body
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error
     throw refusal('input_invalid', { field, problem: error.kind === 'too_large' ? 'too_large' : 'format' })

@@ -12,13 +12,19 @@ const postAdjustment = statement(
      case when $3 then 'available' else 'adjustments' end, $4, $5, null, $6, $7, $8, $9) as entry`,
 )
 
+const isSameAdjustment = statement(
+  'is same adjustment',
+  `select from entry where effect = $1 and account_id = $2 and (credit = 'available') = $3 and amount = $4`,
+)
+
 /**
  * Gives credits to an account or takes them, as an operator does, with a reason that the statement shows.
  *
  * @param input.amount positive to give, negative to take.
  * @param input.key makes a repeat harmless: the same key has its effect once.
  * @returns false when this key had its effect before.
- * @throws insufficient_credits when more is taken than there is, input_invalid for zero or too much
+ * @throws insufficient_credits when more is taken than there is, input_invalid for zero or too much,
+ *   idempotency_key_reused when the key stands for another account or amount
  */
 export async function adjustBalance(
   context: Context,
@@ -34,13 +40,14 @@ export async function adjustBalance(
   const size = input.amount < 0n ? -input.amount : input.amount
   if (size === 0n) throw refusal('input_invalid', { field: 'amount', problem: 'too_small' })
   if (size > MOST_CREDITS) throw refusal('input_invalid', { field: 'amount', problem: 'too_large' })
+  const effect = `adjustment:${input.key}`
   try {
     const [row] = await context.db.rows<{ entry: bigint | null }>(postAdjustment, [
       context.keys.chain,
       input.accountId,
       input.amount > 0n,
       size,
-      `adjustment:${input.key}`,
+      effect,
       input.reason,
       input.operatorId,
       input.origin.ip,
@@ -48,7 +55,12 @@ export async function adjustBalance(
     ])
     if (row?.entry != null) return true
   } catch (error) {
-    if (violatedUnique(error) === 'one_entry_per_effect') return false
+    if (violatedUnique(error) === 'one_entry_per_effect') {
+      const same = [effect, input.accountId, input.amount > 0n, size]
+      if ((await context.db.rows(isSameAdjustment, same)).length === 0)
+        throw refusal('idempotency_key_reused')
+      return false
+    }
     if (violatedCheck(error) !== null)
       throw refusal('input_invalid', { field: 'amount', problem: 'too_large' })
     throw error

@@ -5,7 +5,7 @@ import { verifyLedger } from './verify.ts'
 const stuckTasks = statement(
   'stuck tasks',
   `select id::text as task, state from task
-   where state in ('queued', 'running', 'unknown') and deadline < now() - interval '5 minutes' limit 20`,
+   where state in ('awaiting_approval', 'queued', 'running', 'unknown') and deadline < now() - interval '5 minutes' limit 20`,
 )
 const openFinding = statement(
   'open finding',

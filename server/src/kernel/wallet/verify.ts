@@ -53,13 +53,13 @@ const brokenHolds = statement(
   'verify holds',
   `select h.id::text as hold, h.state, t.state as task_state,
      case when h.state = 'open' and t.state in ('succeeded', 'failed', 'canceled') and t.hold_id = h.id then 'open after its task ended'
-       when h.state <> 'open' and t.state in ('queued', 'running', 'unknown') and t.hold_id = h.id then 'settled before its task ended'
+       when h.state <> 'open' and t.state in ('awaiting_approval', 'queued', 'running', 'unknown') and t.hold_id = h.id then 'settled before its task ended'
        when t.hold_id = h.id and t.charged <> h.captured and t.state in ('succeeded', 'failed', 'canceled') then 'charged is not captured'
        else 'open beside its task''s own' end as problem
    from hold h join task t on t.id = h.task_id
    where h.account_id > $1 and h.account_id <= $2 and (
      (h.state = 'open' and t.state in ('succeeded', 'failed', 'canceled'))
-     or (h.state <> 'open' and t.state in ('queued', 'running', 'unknown') and t.hold_id = h.id)
+     or (h.state <> 'open' and t.state in ('awaiting_approval', 'queued', 'running', 'unknown') and t.hold_id = h.id)
      or (t.hold_id = h.id and t.charged <> h.captured and t.state in ('succeeded', 'failed', 'canceled'))
      or (h.state = 'open' and t.hold_id <> h.id))
    limit 20`,

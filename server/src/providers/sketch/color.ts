@@ -21,8 +21,15 @@ const hexToRgb = (hex: Hex): Triple => {
   return [(value >> 16) / 255, ((value >> 8) & 255) / 255, (value & 255) / 255]
 }
 
-const toOklab = (hex: Hex): Triple => {
-  const [r, g, b] = hexToRgb(hex).map(toLinear) as Triple
+const toOklab = (hex: Hex): Triple => linearToOklab(hexToRgb(hex).map(toLinear) as Triple)
+
+const linearOfByte = Float64Array.from({ length: 256 }, (_, byte) => toLinear(byte / 255))
+
+/** Lightness and the two opponent axes (green to red, blue to yellow) of a pixel, each channel 0…255. */
+export const pixelToOklab = (r: number, g: number, b: number): Triple =>
+  linearToOklab([linearOfByte[r] ?? 0, linearOfByte[g] ?? 0, linearOfByte[b] ?? 0])
+
+const linearToOklab = ([r, g, b]: Triple): Triple => {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)

@@ -1,6 +1,6 @@
 /**
- * The built-in provider: draws pictures and clips on this machine, from the words of the prompt and the seed. It is a
- * renderer of known motifs, not an AI model, and needs no key and no network.
+ * The built-in provider: draws pictures and clips on this machine, from the words of the prompt and the seed, and
+ * measures pictures. It is a renderer of known motifs, not an AI model, and needs no key and no network.
  */
 import { availableParallelism } from 'node:os'
 import {
@@ -11,6 +11,7 @@ import {
   ProviderError,
 } from '../../kernel/ports/provider.ts'
 import { makeClip } from './clip/make-clip.ts'
+import { describe } from './describe/describe.ts'
 import { draw } from './draw.ts'
 import { open, type Raster } from './raster.ts'
 import { restyle } from './restyle.ts'
@@ -90,11 +91,11 @@ const run = async (job: ImageJob, { signal, progress }: CallOptions): Promise<Ou
   return outputs
 }
 
-/** The provider. `start` throws `ProviderError('rejected')` for sizes, lengths and sources that it cannot work with. */
+/** The provider. Throws `ProviderError('rejected')` for sizes, lengths and sources that it cannot work with. */
 export function createSketch(): Provider {
   return {
     name: 'sketch',
-    kinds: ['image', 'image_edit', 'video'],
+    kinds: ['image', 'image_edit', 'video', 'vision'],
     repeatable: true,
     concurrency: availableParallelism(),
     start: async (job, options) => {
@@ -102,5 +103,6 @@ export function createSketch(): Provider {
       const outputs = job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options)
       return { state: 'done', outputs }
     },
+    write: (job, { signal }) => describe(job, signal),
   }
 }

@@ -1,0 +1,123 @@
+import { statement } from '../../db/database.ts'
+import { violatedUnique } from '../../db/errors.ts'
+import type { Context } from '../context.ts'
+import { refusal } from '../errors.ts'
+import type { Json } from '../ports/provider.ts'
+import type { ConnectionSecrets } from './connections.ts'
+import { checkConnection, sealSecrets } from './connections.ts'
+
+// How operators bring a vendor in: a connection with its key, and which models it serves.
+
+/** A connection without its secrets. */
+export type ConnectionSummary = { id: bigint; name: string; provider: string; url: string; created_at: Date }
+
+const listRows = statement(
+  'list connections',
+  `select id, name, provider, url, created_at from connection where name not like 'model:%' order by id`,
+)
+
+/** The connections that operators made, oldest first; those that belong to one model alone are left out. */
+export function listConnections(context: Context): Promise<ConnectionSummary[]> {
+  return context.db.rows<ConnectionSummary>(listRows, [])
+}
+
+const addRow = statement(
+  'add connection',
+  'insert into connection (name, provider, url, sealed, options) values ($1, $2, $3, $4, $5) returning id',
+)
+
+/**
+ * Stores how a vendor is reached; its key is encrypted and never read back.
+ * @throws input_invalid for the name (taken, or not a name), the provider (none of this installation) or the address
+ */
+export async function addConnection(
+  context: Context,
+  input: {
+    name: string
+    provider: string
+    url: string
+    options: { [name: string]: Json }
+  } & ConnectionSecrets,
+): Promise<bigint> {
+  if (!/^[a-z0-9][a-z0-9._-]{0,59}$/.test(input.name))
+    throw refusal('input_invalid', { field: 'name', problem: 'format' })
+  if (!context.providers.has(input.provider))
+    throw refusal('input_invalid', { field: 'provider', problem: 'format' })
+  const url = input.url.replace(/\/+$/, '')
+  checkConnection({ url, secret: input.secret, headers: input.headers })
+  try {
+    const values = [
+      input.name,
+      input.provider,
+      url,
+      sealSecrets(context, null, input),
+      JSON.stringify(input.options),
+    ]
+    const [row] = await context.db.rows<{ id: bigint }>(addRow, values)
+    if (!row) throw new Error('the connection was not stored')
+    return row.id
+  } catch (error) {
+    if (violatedUnique(error) !== 'one_connection_per_name') throw error
+    throw refusal('input_invalid', { field: 'name', problem: 'format' })
+  }
+}
+
+const setSealed = statement(
+  'set connection secrets',
+  `update connection set sealed = $2, updated_at = now() where name = $1 and name not like 'model:%' returning id`,
+)
+
+/** Replaces a connection's key, in force at the next call. @returns false when there is no such connection */
+export async function rotateKey(
+  context: Context,
+  name: string,
+  secrets: ConnectionSecrets,
+): Promise<boolean> {
+  const rows = await context.db.rows(setSealed, [name, sealSecrets(context, null, secrets)])
+  await announce(context)
+  return rows.length > 0
+}
+
+const addChannel = statement(
+  'serve model by connection',
+  `insert into channel (model_id, provider, vendor_model, weight, connection_id)
+   select m.id, k.provider, $3, $4, k.id from model m, connection k
+   where (m.name = $1 or m.id::text = $1) and k.name = $2
+   on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true
+   returning id, model_id`,
+)
+// Never deleted: tasks under way are asked after where they were sent.
+const closeOthers = statement(
+  'close other channels',
+  'update channel set enabled = false where model_id = $1 and id <> $2',
+)
+
+/**
+ * Has a model served by a vendor's model over a connection, in force at once.
+ *
+ * @param serving.model the model's name or number.
+ * @param serving.isOnly turns every other channel of the model off.
+ * @throws model_not_found when there is no such model or connection
+ */
+export async function serveModel(
+  context: Context,
+  serving: { model: string; connection: string; vendorModel: string; weight: number; isOnly: boolean },
+): Promise<void> {
+  const { model, connection, vendorModel, weight, isOnly } = serving
+  await context.db.transaction(async (within) => {
+    const [channel] = await within.rows<{ id: bigint; model_id: bigint }>(addChannel, [
+      model,
+      connection,
+      vendorModel,
+      weight,
+    ])
+    if (!channel) throw refusal('model_not_found', { model })
+    if (isOnly) await within.rows(closeOthers, [channel.model_id, channel.id])
+  })
+  await announce(context)
+}
+
+async function announce(context: Context): Promise<void> {
+  await context.catalog.reload()
+  context.events.publish('catalog')
+}
