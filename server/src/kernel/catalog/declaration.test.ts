@@ -25,7 +25,7 @@ function refusalOf(run: () => unknown): string {
   return 'none'
 }
 
-const declare = (value: unknown) => readDeclaration('parameters', value, names)
+const declare = (value: unknown) => readDeclaration('parameters', names, value)
 const whole = { request_header: [], request_body: [entry], response_parameters: [] }
 
 test('a whole declaration is read, with every extra key', () => {

@@ -45,8 +45,8 @@ function refuse(field: string, problem: InputProblem): never {
  */
 export function readDeclaration(
   field: string,
-  value: unknown,
   names: { readonly [list in keyof Declaration]: string },
+  value: unknown,
 ): Declaration {
   if (!isObject(value)) refuse(field, value === undefined || value === null ? 'missing' : 'type')
   checkKeys(field, value as Json)
