@@ -29,7 +29,7 @@ let vendor: HttpModelStandIn
 /** Whom nobody may be sent to. */
 let stranger: HttpModelStandIn
 let user: { accountId: bigint }
-let model: string
+let model: bigint
 
 before(async () => {
   vendor = await startHttpModelStandIn()
