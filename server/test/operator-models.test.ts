@@ -380,6 +380,7 @@ for (const what of ['300 MB', 'a redirect to a private address'] as const) {
     await withWorkers(1, async () => {
       const row = await until(id, ['failed', 'succeeded'])
       assert.deepEqual([row.state, row.media_type], ['failed', null])
+      assert.ok(vendor.fetches.length >= 1, 'it was tried')
     })
     assert.deepEqual(await wallet(), NOT_PAID)
     assert.equal(vendor.starts.length, 1)
