@@ -15,6 +15,7 @@ import { openInstallation } from './installation.ts'
 import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
 import { ensureChannels } from './kernel/payments/channels.ts'
+import { createOpenAiCompatible } from './providers/openai/openai.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
 import { readAdminPassword } from './secrets.ts'
 import { createSite, ensureAdministrator } from './site.ts'
@@ -42,7 +43,7 @@ async function startSite(
     publicUrl: site.publicUrl,
     secretKey,
     mail: config,
-    providers: [createSketch()],
+    providers: [createSketch(), createOpenAiCompatible(outbound)],
     gateways: [createEpay(outbound), createSandbox()],
     outbound,
     log: siteLog,
