@@ -27,7 +27,8 @@ export type OpenAiStandIn = {
   close: () => Promise<void>
 }
 
-const KEY = 'sk-stand-in-0123456789/abc+def'
+/** Not of OpenAI's form, so that no rule about that form hides it; and with characters that addresses escape. */
+const KEY = 'key-stand-in-0123456789/abc+def'
 
 /** The wire of OpenAI on loopback: chat as a stream of events, pictures as base64, edits as multipart. */
 export async function startOpenAiStandIn(): Promise<OpenAiStandIn> {

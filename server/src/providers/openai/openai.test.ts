@@ -17,14 +17,15 @@ import {
 } from '../../../test/providers/openai-stand-in.ts'
 import { allParts, providerRefusal, testProvider } from '../../../test/providers/provider-suite.ts'
 import { type Outbound, OutboundError } from '../../kernel/ports/outbound.ts'
-import type {
-  CallOptions,
-  ImageJob,
-  ProviderConnection,
-  ProviderErrorKind,
-  Step,
-  TextJob,
-  TextPart,
+import {
+  type CallOptions,
+  type ImageJob,
+  type ProviderConnection,
+  ProviderError,
+  type ProviderErrorKind,
+  type Step,
+  type TextJob,
+  type TextPart,
 } from '../../kernel/ports/provider.ts'
 import { createOpenAiCompatible } from './openai.ts'
 import { chooseSize } from './size.ts'
@@ -352,17 +353,23 @@ describe('the wire of openai', () => {
 
   test('keeps the key out of errors when the vendor repeats it', async () => {
     const org = 'org-token-12345678'
-    const echo: Misbehaviour = (response, { headers }) => {
-      const words = `wrong: ${headers.authorization}, ${standIn.key}, ${encodeURIComponent(standIn.key)}, ${org}`
-      status(401, refusal(`${'x'.repeat(270)} ${words}`, { code: standIn.key }))(response, seen())
-    }
-    for (const work of [write, () => provider.start(PICTURE, call({ headers: { 'x-org': org } }))]) {
-      meet(echo)
-      const error = await providerRefusal(work(), 'unavailable')
-      const said = JSON.stringify([error.message, error.stack, String(error.cause)])
-      assert.match(said, /\*\*\*/)
-      for (const secret of [standIn.key, standIn.key.slice(0, 12), encodeURIComponent(standIn.key), org]) {
-        assert.ok(!said.includes(secret), said)
+    const forms = [standIn.key, encodeURIComponent(standIn.key), org, 'sk-some-other-key', 'Bearer abc.def']
+    const echoes = [
+      refusal(`wrong: ${forms.join(', ')}`, { code: standIn.key }),
+      // Cut in the middle of the key, were it cut first.
+      refusal(`${'x'.repeat(285 - standIn.key.length)} ${standIn.key}`),
+      { error: `wrong: ${standIn.key} ${org}` },
+    ]
+    for (const echo of echoes) {
+      for (const answer of [401, 200]) {
+        for (const work of [write, (options: CallOptions) => provider.start(PICTURE, options)]) {
+          meet(status(answer, echo))
+          const error = await work(call({ headers: { 'x-org': org } })).catch((thrown: unknown) => thrown)
+          assert.ok(error instanceof ProviderError)
+          const said = JSON.stringify([error.message, error.stack, String(error.cause)])
+          assert.match(said, /\*\*\*/)
+          for (const form of [...forms, standIn.key.slice(0, 12)]) assert.ok(!said.includes(form), said)
+        }
       }
     }
   })

@@ -111,7 +111,8 @@ function readRetryAfter(headers: Head['headers']): number | null {
 /** Hides the key and the values of the operator's headers, also as they look inside an address. */
 export function redactor(secrets: readonly string[]): Redact {
   const hidden = secrets
-    .filter(Boolean)
+    // A header such as `2` is no secret, and hiding it would hide the words.
+    .filter((secret) => secret.length >= 4)
     .flatMap((secret) => [secret, encodeURIComponent(secret)])
     .sort((a, b) => b.length - a.length)
   return (words) => {
