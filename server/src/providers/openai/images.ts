@@ -32,6 +32,22 @@ export async function makePictures(outbound: Outbound, job: ImageJob, call: Call
   checkWaiting(call)
   const to = readDeployment(call.connection)
   checkJob(job)
+  const outputs: Output[] = []
+  while (outputs.length < job.count) {
+    const count = Math.min(job.count - outputs.length, to.options.picturesPerCall)
+    try {
+      outputs.push(...(await ask(outbound, { ...job, count }, to, call)))
+    } catch (error) {
+      if (outputs.length === 0 || !(error instanceof ProviderError)) throw error
+      // Whatever became of this call, pictures have been made: the job must not be started again.
+      throw new ProviderError('ambiguous', `${error.message} (after ${outputs.length} pictures)`)
+    }
+  }
+  return { state: 'done', outputs }
+}
+
+/** One call; as many pictures as it was asked for. */
+async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: CallOptions): Promise<Output[]> {
   const { path, body, contentType } = await (job.kind === 'image_edit' ? editOf : generationOf)(
     job,
     to.options,
@@ -49,11 +65,9 @@ export async function makePictures(outbound: Outbound, job: ImageJob, call: Call
   if (hasError(answer)) throw refusalInside(answer, to.redact)
   const data = isObject(answer) && Array.isArray(answer.data) ? answer.data : null
   if (!data) throw notUnderstood('with something that is not its JSON')
-  if (data.length === 0) throw notUnderstood('without a picture')
-  return {
-    state: 'done',
-    outputs: await Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to))),
-  }
+  // A task pays for all it asked for; some gateways ignore `n`, and say so by nothing else.
+  if (data.length < job.count) throw notUnderstood(`with ${data.length} of ${job.count} pictures`)
+  return Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to)))
 }
 
 function checkJob(job: ImageJob): void {

@@ -328,7 +328,7 @@ describe('the wire of openai', () => {
   test('hands addresses on, and says which are on the configured host', async () => {
     const { origin } = new URL(standIn.url)
     const data = [{ url: 'https://cdn.example.com/a.png?sig=1' }, { url: '/files/b.png' }]
-    assert.deepEqual(await picturesOf(data), {
+    assert.deepEqual(await picturesOf(data, { count: 2 }), {
       state: 'done',
       outputs: [
         { url: 'https://cdn.example.com/a.png?sig=1' },
@@ -345,9 +345,25 @@ describe('the wire of openai', () => {
     assert.partialDeepStrictEqual(step.outputs[0], { mediaType: 'image/png', width: 30, height: 20 })
   })
 
+  test('lets nobody pay for pictures that did not come', async () => {
+    const one = { b64_json: (await picture(8, 8)).toString('base64') }
+    await providerRefusal(picturesOf([one]), 'ambiguous')
+    const options = { pictures_per_call: 1 }
+    const before = standIn.seen.length
+    const step = await provider.start({ ...PICTURE, count: 3 }, call({ options }))
+    assert.equal(step.state === 'done' && step.outputs.length, 3)
+    assert.deepEqual(
+      standIn.seen.slice(before).map(({ fields }) => fields.n),
+      [1, 1, 1],
+    )
+    meet(status(200, { data: [one] }))
+    meet(status(429, refusal('no')))
+    await providerRefusal(provider.start(PICTURE, call({ options })), 'ambiguous')
+  })
+
   test('takes what is not a picture for no whole answer', async () => {
     for (const data of [[], [{}], [null], 'x', [{ b64_json: 'aGVsbG8=' }], [{ url: 'file:///etc/passwd' }]]) {
-      await providerRefusal(picturesOf(data), 'ambiguous')
+      await providerRefusal(picturesOf(data, { count: 1 }), 'ambiguous')
     }
   })
 

@@ -9,7 +9,9 @@ export type OpenAiOptions = {
   imageSize: 'model' | 'exact' | 'off' | readonly Size[]
   responseFormat: 'b64_json' | 'url' | null
   imageField: 'image' | 'image[]'
-  /** Over everything, in milliseconds. */
+  /** 1…10; a job of more is several calls, one after another. */
+  picturesPerCall: number
+  /** Over one call, in milliseconds. */
   timeoutMs: number
   extraBody: { readonly [name: string]: Json }
 }
@@ -23,6 +25,7 @@ const NAMES = [
   'image_size',
   'response_format',
   'image_field',
+  'pictures_per_call',
   'timeout_seconds',
   'extra_body',
 ]
@@ -52,6 +55,7 @@ export function readOptions({ url, options }: ProviderConnection): OpenAiOptions
     imageSize: readImageSize(options.image_size),
     responseFormat: format === 'off' ? null : format,
     imageField: choose(options, 'image_field', ['image', 'image[]']),
+    picturesPerCall: readPicturesPerCall(options.pictures_per_call),
     timeoutMs: readTimeout(options.timeout_seconds) * 1000,
     extraBody: readExtraBody(options.extra_body),
   }
@@ -87,6 +91,12 @@ function readSize(given: Json): Size {
     throw wrong('the openai option image_size is model, exact, off, or sizes such as 1024x1024')
   }
   return { width: Number(width), height: Number(height) }
+}
+
+function readPicturesPerCall(given: Json | undefined): number {
+  const count = given ?? 10
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= 10) return count
+  throw wrong('the openai option pictures_per_call is a whole number from 1 to 10')
 }
 
 function readTimeout(given: Json | undefined): number {
