@@ -4,9 +4,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-/** A reply's body as a document shows it: every dialect has a message and data, and marks of its own. */
-export type Envelope = { message: string; data: Json; [mark: string]: Json }
-
 /** What every operation in a `contracts/<dialect>/operations.json` has; dialects add what their documents add. */
 export type Operation = {
   source: string
