@@ -671,6 +671,7 @@ test('models: pages, name and status; everybody else sees the open ones only', a
     assert.equal((await stage.get(`/models/${id}/parameters`, token)).status, 404)
     assert.equal((await stage.get(`/models/${id}/parameters`, admin.token)).status, 200)
   }
+  assert.equal((await stage.get('/models?status=banana', token)).status, 400)
   await assertPages('/models', name(word), token, [odd, open])
   assert.deepEqual((await list('/models', `${name(word)}&status=open`, token)).ids, [odd, open])
   assert.deepEqual((await stage.get(`/models/${open}/parameters`, token)).data, PARAMETERS)
@@ -703,7 +704,7 @@ test('tasks: pages and status; creator_id is for administrators, others see thei
   const all = await list('/tasks', 'page_size=100', stage.admin.token)
   assert.ok([...ids, foreign].every((id) => all.ids.includes(id)))
   assertSorted(all.rows)
-  const many = await list('/tasks', 'page_size=100000', user.token)
+  const many = await list('/tasks', 'page_size=100000&status=banana', user.token)
   assert.deepEqual(many.ids, ids)
   const example = operationOf('task').success?.data ?? null
   for (const one of many.rows) assertSameShape(one as Json, example, 'items[]')
@@ -800,6 +801,21 @@ test('transactions: pages and all six filters, in the export too', async () => {
   const { rows: all } = await list('/admin/transactions', 'limit=200', token)
   assertSorted(all)
   for (const { type } of all) assert.ok(String(type) in types, String(type))
+})
+
+test('a change of a user who was changed meanwhile is a conflict, and changes nothing', async () => {
+  const { token } = stage.admin
+  const user = await stage.user()
+  const read = async () => (await list('/admin/users', `username=${user.username}`, token)).rows.at(-1)
+  const updated_at = (await read())?.updated_at
+  const patch = (body: object) => stage.call('PATCH', `/admin/users/${user.id}`, token, body)
+  assert.equal((await patch({ creditLimit: 5, updated_at })).status, 200)
+  const stale = await patch({ creditLimit: 7, updated_at })
+  assert.equal(stale.status, 409)
+  assert.match(stale.body.message, /modified by another user/)
+  assert.equal((await patch({ updated_at: (await read())?.updated_at })).status, 400, 'nothing to update')
+  const all = await list('/admin/users', `username=${user.username}`, token)
+  assert.equal(all.rows.find(({ id }) => id === user.id)?.creditLimit, 5)
 })
 
 // ---- Credit -------------------------------------------------------------------------------------------------
