@@ -79,11 +79,23 @@ export function testProvider(name: string, setup: () => Promise<ProviderBench>):
     })
 
     /** Runs a job of any kind to its end. */
+    /** A text's pieces are its progress. */
+    const reported = async (
+      parts: AsyncIterable<TextPart> | undefined,
+      { progress }: CallOptions,
+    ): Promise<TextPart[]> => {
+      const all: TextPart[] = []
+      for await (const part of parts ?? []) {
+        all.push(part)
+        progress(1)
+      }
+      return all
+    }
     const run = async (
       job: ProviderJob | TextJob,
       call: CallOptions,
     ): Promise<readonly (Output | TextPart)[]> =>
-      isText(job) ? allParts(bench.provider.write?.(job, call)) : finish(bench.provider, job, call)
+      isText(job) ? reported(bench.provider.write?.(job, call), call) : finish(bench.provider, job, call)
 
     test('has a name, kinds and room for a job, and what its kinds need', () => {
       const { provider, jobs } = bench
