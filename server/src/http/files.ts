@@ -1,26 +1,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import parseRange from 'range-parser'
 import type { Context } from '../kernel/context.ts'
+import { mediaTypeOf } from '../kernel/works/media-types.ts'
+import { makeThumbnail } from '../kernel/works/thumbnail.ts'
 import type { Dialect } from './dialect.ts'
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  webp: 'image/webp',
-  mp4: 'video/mp4',
-}
+const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
 
 /**
- * Serves stored files by their unguessable keys, with ranges and validators, to any origin. Nothing served
- * here may run: no sniffing, and a policy that forbids everything.
+ * Serves stored files by their unguessable keys, with ranges and validators, to any origin. A thumbnail is made
+ * when it is first asked for. Nothing served here may run: no sniffing, a policy that forbids everything, and what
+ * a browser would not simply show is to be saved.
  */
 export function mountFiles(app: FastifyInstance, context: Context, dialect: Dialect): void {
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { key } = request.params as { key: string }
-    const mediaType = MEDIA_TYPES[key.slice(key.lastIndexOf('.') + 1)]
-    const stat =
-      mediaType && /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key) ? await context.files.stat(key) : null
-    if (!mediaType || !stat) {
+    const media = KEY.test(key) ? mediaTypeOf(key) : null
+    const stat = media && (await findFile(context, key))
+    if (!media || !stat) {
       const path = request.url.split('?', 1)[0] ?? ''
       const { status, body } = dialect.faults.unknownRoute(request.method, path)
       reply.outcome = 'unknown_route'
@@ -29,7 +26,8 @@ export function mountFiles(app: FastifyInstance, context: Context, dialect: Dial
     // A key is written once, so the key names the content.
     const etag = `"${key}"`
     reply.headers({
-      'content-type': mediaType,
+      'content-type': media.mediaType,
+      ...(!media.isShown && { 'content-disposition': 'attachment' }),
       'cache-control': 'public, max-age=31536000, immutable',
       'accept-ranges': 'bytes',
       etag,
@@ -52,6 +50,12 @@ export function mountFiles(app: FastifyInstance, context: Context, dialect: Dial
     return request.method === 'HEAD' ? reply.send() : reply.send(context.files.read(key, range ?? undefined))
   }
   app.route({ method: ['GET', 'HEAD'], url: '/files/:key', exposeHeadRoute: false, handler: serve })
+}
+
+async function findFile(context: Context, key: string): ReturnType<Context['files']['stat']> {
+  const stat = await context.files.stat(key)
+  if (stat) return stat
+  return (await makeThumbnail(context, key)) ? context.files.stat(key) : null
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */
