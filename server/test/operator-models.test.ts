@@ -18,9 +18,6 @@ import { defineOperatorModel } from './operator-model.ts'
 import type { HttpModelStandIn, Reply } from './providers/http-model-stand-in.ts'
 import { startHttpModelStandIn } from './providers/http-model-stand-in.ts'
 
-/** Set when results are fetched from where the vendor says they are. */
-const RESULTS_ARE_FETCHED_BY_ADDRESS: boolean = false
-
 const KEY = 'sk-operator-0123456789abcdef'
 const origin = { ip: '127.0.0.1', device: 'test' }
 
@@ -353,27 +350,21 @@ test('the key is in no column that a failed call leaves behind', async () => {
   }
 })
 
-const byAddress = { skip: !RESULTS_ARE_FETCHED_BY_ADDRESS && 'results are not fetched by address yet' }
-
-test(
-  'a result by address is fetched and stored with its real type, whatever it is called',
-  byAddress,
-  async () => {
-    vendor.onStart(job)
-    vendor.onQuery({
-      json: { task: { status: 'SUCCESS' }, videos: [{ video_url: `${vendor.origin}/files/x.mp4?sig=1` }] },
-    })
-    const id = await submit()
-    await withWorkers(1, async () => {
-      assert.equal((await until(id, ['succeeded', 'failed'])).media_type, 'image/png')
-    })
-    assert.equal(vendor.fetches.length, 1)
-    assert.deepEqual(await wallet(), PAID_ONCE)
-  },
-)
+test('a result by address is fetched and stored with its real type, whatever it is called', async () => {
+  vendor.onStart(job)
+  vendor.onQuery({
+    json: { task: { status: 'SUCCESS' }, videos: [{ video_url: `${vendor.origin}/files/x.mp4?sig=1` }] },
+  })
+  const id = await submit()
+  await withWorkers(1, async () => {
+    assert.equal((await until(id, ['succeeded', 'failed'])).media_type, 'image/png')
+  })
+  assert.equal(vendor.fetches.length, 1)
+  assert.deepEqual(await wallet(), PAID_ONCE)
+})
 
 for (const what of ['300 MB', 'a redirect to a private address'] as const) {
-  test(`a result by address that is ${what} is not taken and not paid`, byAddress, async () => {
+  test(`a result by address that is ${what} is not taken and not paid`, async () => {
     const privately = 'http://169.254.169.254/latest/meta-data'
     vendor.onStart({ json: { url: what === '300 MB' ? vendor.hugeUrl : vendor.redirectTo(privately) } })
     const id = await submit()
