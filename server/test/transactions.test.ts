@@ -231,7 +231,7 @@ test('what makes no sense as a filter is refused by both, in the envelope', asyn
       assert.equal(status, 400, `${path} ${query}`)
       assert.deepEqual(JSON.parse(text), {
         status: 400,
-        message: `${query.split('=')[0]} is invalid`,
+        message: `Invalid ${query.split('=')[0]}`,
         data: null,
       })
     }

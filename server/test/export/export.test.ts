@@ -109,7 +109,8 @@ test('a client that reads a kilobyte a second is waited for in constant memory, 
   }
   assert.ok(read > 0, 'the client reads')
   const pages = asked - start.asked
-  assert.ok(pages <= 2, `${pages} pages were read for a few kilobytes`)
+  // The kernel's own socket buffers grow to some megabytes, which is some tens of pages, and then nothing is read.
+  assert.ok(pages <= 40 && pages < COUNT / 500 / 2, `${pages} pages were read for a few kilobytes`)
   assert.ok(memory().used - start.used < MOST_GROWTH_MB)
   client.socket.resume()
   // And it is worth waiting: the file is whole.

@@ -56,7 +56,7 @@ test('from an address to a paid-for picture', async () => {
   )
   assert.equal(made.message, '图片生成成功，消耗 20 tokens')
   assert.match(made.data.taskId, /^img_\d+_[a-z0-9]{9}$/)
-  assert.match(made.data.image_url, /^http:\/\/localhost:3334\/files\/[a-z2-7]{32}\.png$/)
+  assert.match(made.data.image_url, /^http:\/\/localhost:3334\/files\/[a-z2-7]{45}\.png$/)
   const file = await site.app.inject({ url: new URL(made.data.image_url).pathname })
   assert.equal(file.headers['content-type'], 'image/png')
 
