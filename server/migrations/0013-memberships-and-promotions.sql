@@ -101,10 +101,14 @@ create table referral (
   credits bigint not null default 0 check (credits >= 0),
   order_id bigint,
   entry_id bigint constraint one_referral_per_entry unique references entry (id),
+  -- The latest taking back; a refund that is undone gives it again and leaves this.
   reversal_id bigint constraint one_reversal_per_entry unique references entry (id),
+  -- What of the reward had been spent when it was to be taken back, so that nobody could.
+  written_off bigint not null default 0,
   created_at timestamptz not null default now(),
   completed_at timestamptz,
-  constraint nobody_invites_himself check (referred_id <> referrer_id)
+  constraint nobody_invites_himself check (referred_id <> referrer_id),
+  constraint no_more_is_written_off_than_was_given check (written_off between 0 and credits)
 );
 create index referrals_of_account on referral (referrer_id, id desc);
 
@@ -116,8 +120,11 @@ alter table payment_order add column list_fen bigint check (list_fen >= amount_f
 alter table payment_order add column bonus_credits bigint not null default 0 check (bonus_credits >= 0);
 alter table payment_order add column claim_id bigint references coupon_claim (id);
 alter table payment_order add column activity_id bigint references activity (id);
--- When the membership it bought ends, and what it added, so that a refund takes exactly that away.
+-- When the membership it bought ended then, and what its refund took off, so that an undone refund adds just that.
 alter table payment_order add column membership_ends_at timestamptz;
+alter table payment_order add column membership_taken interval;
+-- How often it was to be paid back: gateways may say no.
+alter table payment_order add column refunds integer not null default 0;
 alter table payment_order alter column channel_id drop not null;
 alter table payment_order drop constraint payment_order_credits_check;
 alter table payment_order add constraint an_order_buys_credits_or_a_membership check (
@@ -149,3 +156,35 @@ create table payer (
   account_id bigint primary key references account (id),
   first_paid_at timestamptz not null default now()
 );
+
+-- Accounts are opened and closed in several ways; all of them are counted here.
+create function add_figure(p_name text, p_value bigint, p_at timestamptz) returns void language sql as $$
+  insert into daily_figure as f (day, name, value)
+  values ((p_at at time zone 'UTC' + interval '8 hours')::date, p_name, p_value)
+  on conflict (day, name) do update set value = f.value + excluded.value
+$$;
+create function count_account() returns trigger language plpgsql as $$
+begin
+  perform add_figure(case tg_op when 'INSERT' then 'accounts' else 'closed_accounts' end, 1, now());
+  return null;
+end $$;
+-- Deferred to the commit, because a day's figure is one row that everybody wants.
+create constraint trigger opened_accounts_are_counted after insert on account
+  deferrable initially deferred for each row execute function count_account();
+create constraint trigger closed_accounts_are_counted after update of state on account
+  deferrable initially deferred for each row when (old.state <> 'closed' and new.state = 'closed')
+  execute function count_account();
+insert into daily_figure (day, name, value)
+select (created_at at time zone 'UTC' + interval '8 hours')::date, 'accounts', count(*) from account group by 1;
+insert into daily_figure (day, name, value)
+select (coalesce(deactivated_at, updated_at) at time zone 'UTC' + interval '8 hours')::date, 'closed_accounts', count(*)
+from account where state = 'closed' group by 1;
+-- So is what was paid before.
+insert into payer (account_id, first_paid_at)
+select account_id, min(paid_at) from payment_order where state = 'paid' group by 1;
+insert into daily_figure (day, name, value)
+select (first_paid_at at time zone 'UTC' + interval '8 hours')::date, 'payers', count(*) from payer group by 1;
+insert into daily_figure (day, name, value)
+select (o.paid_at at time zone 'UTC' + interval '8 hours')::date, f.name, sum(f.value)
+from payment_order o, lateral (values ('revenue_fen', o.amount_fen), ('credits_sold', o.credits)) f (name, value)
+where o.state = 'paid' group by 1, 2;

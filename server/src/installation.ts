@@ -79,6 +79,8 @@ export const SQL_SOURCES = {
     'kernel/idempotency.sql',
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
+    'kernel/memberships/extend.sql',
+    'kernel/promotions/promotions.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',

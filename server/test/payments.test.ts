@@ -705,7 +705,7 @@ test('a channel that is named must exist, be enabled and take the method; an amo
       site.context,
       { accountId },
       {
-        item: { name: 'Topup', credits: units(1), priceFen: fen(changes.priceFen ?? 100n) },
+        item: { kind: 'credits', name: 'Topup', credits: units(1), priceFen: fen(changes.priceFen ?? 100n) },
         channelUuid: changes.channelUuid ?? uuid,
         method: changes.method ?? 'alipay',
         returnUrl: 'https://shop.example.com/back',

@@ -81,6 +81,7 @@ async function buy(): Promise<string> {
     },
     ...{ idempotencyKey: null, origin },
   })
+  assert.ok(order.channelId !== null)
   const { channel, account } = await channelById(context, order.channelId)
   const payment = { tradeNumber: order.tradeNumber, amount: '2.00', isPaid: true }
   await takeNotification(context, channel.uuid, signSandboxNotification(account, payment))

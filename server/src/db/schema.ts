@@ -4,10 +4,13 @@
  */
 
 import type { ColumnType } from "kysely";
+import type { IPostgresInterval } from "postgres-interval";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
+
+export type Interval = ColumnType<IPostgresInterval, IPostgresInterval | number | string, IPostgresInterval | number | string>;
 
 export type Json = JsonValue;
 
@@ -302,6 +305,7 @@ export interface PaymentOrder {
   item: Generated<string>;
   list_fen: bigint | null;
   membership_ends_at: Date | null;
+  membership_taken: Interval | null;
   method: string;
   name: string;
   next_poll_at: Date | null;
@@ -312,6 +316,7 @@ export interface PaymentOrder {
   qr_code: string | null;
   refund_entry_id: bigint | null;
   refunded_at: Date | null;
+  refunds: Generated<number>;
   return_url: string;
   settled_by: string | null;
   state: Generated<string>;
@@ -358,6 +363,7 @@ export interface Referral {
   referrer_id: bigint;
   reversal_id: bigint | null;
   state: Generated<string>;
+  written_off: Generated<bigint>;
 }
 
 export interface RetiredChannelAccount {

@@ -102,6 +102,7 @@ export async function buildApp(
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     // Clients that name a content type with every request do so with a DELETE too, which has no body.
+    if (routeOf(request)?.takesRaw) request.rawBody = String(text)
     if (text === '' && !routeOf(request)?.body) done(null, undefined)
     else parseJson(request, String(text), done)
   })
@@ -179,8 +180,9 @@ function mount(
     },
     preHandler: async (request) => {
       if (!route.target) return
-      const key = `target:${route.target(request.body)}`
-      await take(context, route, key, 1)
+      const target = `target:${route.target(request.body)}`
+      const isApart = route.rate !== 'unlimited' && context.preset.limits[route.rate].targetsByAddress
+      await take(context, route, isApart ? `${target} from ${request.ip}` : target, 1)
     },
     handler: async (request, reply) => {
       const what: RouteRequest<unknown> = {
@@ -189,6 +191,9 @@ function mount(
         query: firstValues(request.query),
         idempotencyKey: headerOf(request, 'idempotency-key'),
         token: request.token ?? null,
+        raw: route.takesRaw
+          ? { body: request.rawBody ?? '', header: (name) => headerOf(request, name) }
+          : null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
       const answer = await route.handle(context, request.actor ?? null, what, view)
@@ -201,6 +206,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor
     token?: string
+    /** The body as text, where the route takes it. */
+    rawBody?: string
   }
   interface FastifyReply {
     outcome?: string
@@ -222,8 +229,18 @@ async function identify(context: Context, tokens: Tokens, request: FastifyReques
 const ADDRESS_SHARE = 10
 
 async function limit(context: Context, route: Route, request: FastifyRequest): Promise<void> {
-  if (request.actor) await take(context, route, `account:${request.actor.accountId}`, 1)
+  const { actor } = request
+  if (actor && isMember(context, actor) && isFreeForMembers(context, route)) return
+  if (actor) await take(context, route, `account:${actor.accountId}`, 1)
   else await take(context, route, `address:${request.ip}`, ADDRESS_SHARE)
+}
+
+function isMember(context: Context, { memberUntil }: Actor): boolean {
+  return memberUntil !== null && memberUntil > context.clock.now()
+}
+
+function isFreeForMembers({ preset }: Context, { rate }: Route): boolean {
+  return rate !== 'unlimited' && preset.limits[rate].membersUnlimited === true
 }
 
 async function take(context: Context, route: Route, key: string, factor: number): Promise<void> {

@@ -40,6 +40,8 @@ export type RouteRequest<Body> = {
   idempotencyKey: string | null
   /** The bearer token in use, for a document that answers with it; null on public routes. */
   token: string | null
+  /** The body as it arrived and the headers, for routes whose spec asks for them: signatures are over what was sent. */
+  raw: { body: string; header: (name: string) => string | null } | null
   origin: Origin
 }
 
@@ -60,6 +62,8 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   body?: Body
   /** Largest body in bytes; one mebibyte unless given. */
   bodyLimit?: number
+  /** Whether the route reads the body as it was sent; not unless it says so, because it is then kept twice. */
+  takesRaw?: boolean
   /** What of the body is limited besides the address, for routes before login: an e-mail address, say. */
   target?: (body: Static<Body>) => string
   /** The reply to an invalid body where the document has a particular one. */
@@ -78,6 +82,7 @@ export type Route = {
   rate: RatePolicy
   body: TSchema | null
   bodyLimit: number
+  takesRaw: boolean
   target: ((body: unknown) => string) | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
   refusals: Partial<Refusals>
@@ -102,6 +107,7 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     rate: spec.rate,
     body: spec.body ?? null,
     bodyLimit: spec.bodyLimit ?? MEBIBYTE,
+    takesRaw: spec.takesRaw ?? false,
     target: spec.target ? (body) => spec.target?.(body as Static<Body>) ?? '' : null,
     invalid: spec.invalid ?? null,
     refusals: spec.refusals ?? {},

@@ -54,6 +54,8 @@ export type Actor = {
   email: string | null
   role: 'user' | 'admin'
   sessionId: string
+  /** When the account's membership ends or ended; null for who never was a member. */
+  memberUntil: Date | null
 }
 
 /** Where a request came from. Stored with money; never decides anything. */

@@ -1,5 +1,6 @@
 import type { Fen } from './fen.ts'
 import type { ModelKind, TaskKind } from './generation/task-input.ts'
+import type { Ids } from './ids.ts'
 import type { Credits } from './money.ts'
 
 /**
@@ -13,7 +14,7 @@ export type Preset = AccountPreset &
   PromotionPreset &
   GenerationPreset &
   ToolPreset &
-  UploadPreset & { limits: Readonly<Record<RateClass, Limit>> }
+  UploadPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
   /** What a new account gets. */
@@ -48,8 +49,14 @@ export type PaymentPreset = {
   methods: readonly string[]
   /** Quirks that a channel has from the start, by gateway. */
   gatewayOptions: Readonly<Record<string, Readonly<Record<string, string>>>>
-  /** The id that clients see for a new order. */
-  orderHandle: (nowMs: number, random: string) => string
+  /** The id that clients see for a new order of this kind: unique, and not to be guessed. */
+  orderHandle: (
+    item: 'credits' | 'membership',
+    nowMs: number,
+    random: Pick<Ids, 'token' | 'digits'>,
+  ) => string
+  /** What the wallet's own credits are worth where it pays (the method `balance`); nowhere unless a document says so. */
+  creditsPerYuan?: Credits
   /** The path, from the root, where a channel's notifications arrive. */
   notifyPath: (channelUuid: string) => string
 }
@@ -92,6 +99,14 @@ export type UploadPreset = {
 }
 
 export type Limit = { points: number; perSeconds: number }
+
+/** The limit of a rate class, and for whom it is another. */
+export type RateLimit = Limit & {
+  /** Whether it does not hold for members. */
+  membersUnlimited?: boolean
+  /** Whether what a route before login is about counts for each address of its own, not for all of them together. */
+  targetsByAddress?: boolean
+}
 
 export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }
 

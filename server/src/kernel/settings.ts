@@ -21,7 +21,10 @@ const limitSetting = (rate: RateClass): Setting => ({
     isLimit(value)
       ? {
           ...preset,
-          limits: { ...preset.limits, [rate]: { points: value.points, perSeconds: value.perSeconds } },
+          limits: {
+            ...preset.limits,
+            [rate]: { ...preset.limits[rate], points: value.points, perSeconds: value.perSeconds },
+          },
         }
       : null,
 })

@@ -27,6 +27,8 @@ export type Model = {
   held: number
   spent: number
   creditLimit: number
+  /** Members are charged nothing for what they begin while they are members. */
+  isMember: boolean
   tasks: ModelTask[]
 }
 
@@ -45,6 +47,8 @@ export type Command =
   | { kind: 'cancel'; task: number }
   | { kind: 'expire'; task: number }
   | { kind: 'retry'; task: number; cost: number }
+  | { kind: 'join' }
+  | { kind: 'lapse' }
 
 /** Where a task may go, and by what. The test fails when one of these is never seen, or another one is. */
 export const TRANSITIONS: ReadonlySet<string> = new Set([
@@ -78,6 +82,7 @@ export const emptyModel = (): Model => ({
   held: 0,
   spent: 0,
   creditLimit: 0,
+  isMember: false,
   tasks: [],
 })
 
@@ -97,7 +102,15 @@ export function applyCommand(before: Model, command: Command, moved: (transition
   const isHeld =
     'claim' in command && task?.state === 'running' && claimOf(task, command.claim) === task.generation
 
+  const priced = (cost: number): number => (model.isMember ? 0 : cost)
+
   switch (command.kind) {
+    case 'join':
+      model.isMember = true
+      break
+    case 'lapse':
+      model.isMember = false
+      break
     case 'grant':
       model.available += command.amount
       model.granted += command.amount
@@ -108,33 +121,36 @@ export function applyCommand(before: Model, command: Command, moved: (transition
         model.granted -= command.amount
       }
       break
-    case 'submit':
-      if (model.available + model.creditLimit >= command.cost) {
-        model.available -= command.cost
-        model.held += command.cost
+    case 'submit': {
+      const cost = priced(command.cost)
+      if (model.available + model.creditLimit >= cost) {
+        model.available -= cost
+        model.held += cost
         const state = command.awaits ? 'awaiting_approval' : 'queued'
         moved(`new -submit-> ${state}`)
         model.tasks.push({
           state,
           generation: 0,
-          cost: command.cost,
-          charged: command.cost,
+          cost,
+          charged: cost,
           claims: [],
           model: 0,
         })
       }
       break
+    }
     case 'approve':
       if (task?.state === 'awaiting_approval') move(task, 'approve', 'queued')
       break
     case 'edit': {
       if (task?.state !== 'awaiting_approval' && task?.state !== 'queued') break
       if (task.model !== command.model) {
-        if (model.available + task.cost + model.creditLimit < command.cost) break
-        model.available += task.cost - command.cost
-        model.held += command.cost - task.cost
-        task.cost = command.cost
-        task.charged = command.cost
+        const cost = priced(command.cost)
+        if (model.available + task.cost + model.creditLimit < cost) break
+        model.available += task.cost - cost
+        model.held += cost - task.cost
+        task.cost = cost
+        task.charged = cost
         task.model = command.model
       }
       move(task, 'edit', command.awaits ? 'awaiting_approval' : 'queued')
@@ -188,16 +204,18 @@ export function applyCommand(before: Model, command: Command, moved: (transition
         giveBack(task)
       }
       break
-    case 'retry':
-      if (task?.state === 'failed' && model.available + model.creditLimit >= command.cost) {
+    case 'retry': {
+      const cost = priced(command.cost)
+      if (task?.state === 'failed' && model.available + model.creditLimit >= cost) {
         move(task, 'retry', 'queued')
         task.generation += 1
-        task.cost = command.cost
-        task.charged = command.cost
-        model.available -= command.cost
-        model.held += command.cost
+        task.cost = cost
+        task.charged = cost
+        model.available -= cost
+        model.held += cost
       }
       break
+    }
   }
   return model
 }

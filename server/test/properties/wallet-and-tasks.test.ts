@@ -73,6 +73,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       cost: fc.integer({ min: 0, max: 40 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('join' as const, 'lapse' as const) }) },
 )
 /** A command, and whether the backends of the site are terminated while it is under way. */
 const step = fc.record({ command, isKilled: fc.integer({ min: 0, max: 19 }).map((roll) => roll === 0) })
@@ -84,13 +85,14 @@ const kinds = Object.fromEntries(
   Object.entries({
     post: `select post_entry_v1($1, $2, 'adjustment', null, case when $3 then 'grants' else 'available' end,
       case when $3 then 'available' else 'adjustments' end, $4, null, null, 'model', null, null, null)`,
-    submit: `select * from submit_task_v2($1, $2, $3, 'image', (select min(id) from model), '{open}', 'kind:image', 1,
+    submit: `select * from submit_task_v3($1, $2, $3, 'image', (select min(id) from model), '{open}', 'kind:image', 1,
       $4::bigint, case when $4::bigint = 0 then 'free' end, '{}', '{}', $5, interval '1 hour', 5, null, null, null,
-      null, null)`,
+      null, null, true)`,
     approve: `select approve_task_v1($1, $2, interval '1 hour')`,
-    edit: `select * from edit_task_v1($1, $2, $3, 'image',
+    edit: `select * from edit_task_v2($1, $2, $3, 'image',
       case when $4 = 0 then (select min(id) from model) else (select max(id) from model) end, '{open}', 'kind:image', 1,
-      $5::bigint, case when $5::bigint = 0 then 'free' end, '{}', '{}', $6, interval '1 hour', null, null)`,
+      $5::bigint, case when $5::bigint = 0 then 'free' end, '{}', '{}', $6, interval '1 hour', null, null,
+      true)`,
     claim: `select * from claim_account($1)`,
     finish: `select finish_task_v1($1, $2, $3, 'succeeded', $4, null, null, null)`,
     fail: `select finish_task_v1($1, $2, $3, 'failed', 0, 'unavailable', 'model', null)`,
@@ -98,8 +100,10 @@ const kinds = Object.fromEntries(
     await: `select await_operation_v2($1, $2, '{"id":1}', '1', 10, interval '0 seconds')`,
     doubt: `select doubt_task_v1($1, $2, 'model')`,
     end: `select end_tasks_v1($1, array[$2]::bigint[], $3, $4, $5, $6)`,
-    retry: `select * from retry_task_v2($1, $2, $3, '{open}', 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
-      interval '1 hour', null, null)`,
+    retry: `select * from retry_task_v3($1, $2, $3, '{open}', 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
+      interval '1 hour', null, null, true)`,
+    join: `select extend_membership_v1($1, 'monthly', interval '30 days')`,
+    lapse: `select shorten_membership_v1($1, interval '1000 days')`,
   }).map(([name, text]) => [name, statement(`model ${name}`, text)]),
 )
 
@@ -128,6 +132,10 @@ async function run(accountId: bigint, ids: bigint[], model: Model, what: Command
     case 'grant':
     case 'take':
       await rows('post', [chain, accountId, what.kind === 'grant', what.amount])
+      return
+    case 'join':
+    case 'lapse':
+      await rows(what.kind, [accountId])
       return
     case 'submit':
       await rows('submit', [
@@ -181,7 +189,9 @@ const stateOf = (awaits: boolean): State => (awaits ? 'awaiting_approval' : 'que
 
 const readWallet = statement(
   'model wallet',
-  'select available, held, spent, granted from wallet where account_id = $1',
+  `select available, held, spent, granted,
+     exists (select from membership m where m.account_id = w.account_id and m.ends_at > now()) as member
+   from wallet w where account_id = $1`,
 )
 const readTasks = statement(
   'model tasks',
@@ -190,7 +200,7 @@ const readTasks = statement(
 
 const putAway = statement('model put away', `update task set due_at = '2100-01-01' where account_id = $1`)
 
-type Seen = Pick<Model, 'granted' | 'available' | 'held' | 'spent'> & {
+type Seen = Pick<Model, 'granted' | 'available' | 'held' | 'spent' | 'isMember'> & {
   tasks: { state: State; generation: number; cost: number; charged: number }[]
 }
 
@@ -200,7 +210,7 @@ async function read(accountId: bigint): Promise<{ seen: Seen; ids: bigint[] }> {
     try {
       const { db } = site.context
       const [[wallet], tasks] = await Promise.all([
-        db.rows<Record<string, bigint>>(readWallet, [accountId]),
+        db.rows<Record<string, bigint> & { member: boolean }>(readWallet, [accountId]),
         db.rows<{ id: bigint; state: State; generation: number; cost: bigint; charged: bigint }>(readTasks, [
           accountId,
         ]),
@@ -213,6 +223,7 @@ async function read(accountId: bigint): Promise<{ seen: Seen; ids: bigint[] }> {
           available: number('available'),
           held: number('held'),
           spent: number('spent'),
+          isMember: wallet?.member ?? false,
           tasks: tasks.map(({ state, generation, cost, charged }) => ({
             state,
             generation,
@@ -227,12 +238,13 @@ async function read(accountId: bigint): Promise<{ seen: Seen; ids: bigint[] }> {
   }
 }
 
-function visible({ granted, available, held, spent, tasks }: Model): Seen {
+function visible({ granted, available, held, spent, isMember, tasks }: Model): Seen {
   return {
     granted,
     available,
     held,
     spent,
+    isMember,
     tasks: tasks.map(({ state, generation, cost, charged }) => ({ state, generation, cost, charged })),
   }
 }

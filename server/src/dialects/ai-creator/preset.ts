@@ -1,6 +1,7 @@
 import { fen } from '../../kernel/fen.ts'
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
+import { presentTime } from './time.ts'
 
 const DAY_MS = 86_400_000
 
@@ -23,7 +24,10 @@ export const preset: Preset = {
   packages: [],
   methods: ['alipay', 'wechat', 'balance'],
   gatewayOptions: {},
-  orderHandle: (nowMs, random) => `R${nowMs}${random}`,
+  // R202601221000001: the day in UTC+8, then at least seven digits; nobody can guess twelve.
+  orderHandle: (item, nowMs, random) =>
+    `${item === 'credits' ? 'R' : 'M'}${presentTime(new Date(nowMs)).slice(0, 10).replaceAll('-', '')}${random.digits(12)}`,
+  creditsPerYuan: units(10),
   notifyPath: (channelUuid) => `/api/v1/credit/payment/notify/${channelUuid}`,
   plans: [
     { id: 'monthly', name: '月度会员', priceFen: fen(990n), days: 30 },
@@ -39,8 +43,8 @@ export const preset: Preset = {
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
   limits: {
-    auth: { points: 10, perSeconds: 60 },
-    generate: { points: 20, perSeconds: 3_600 },
+    auth: { points: 10, perSeconds: 60, targetsByAddress: true },
+    generate: { points: 20, perSeconds: 3_600, membersUnlimited: true },
     read: { points: 100, perSeconds: 60 },
     write: { points: 60, perSeconds: 60 },
   },

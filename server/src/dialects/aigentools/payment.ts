@@ -60,7 +60,12 @@ function quoteTopUp(yuan: number): OrderItem {
   const priceFen = fenOfNumber(yuan)
   if (priceFen === null)
     throw refusal('input_invalid', { field: 'amount', problem: yuan < 0 ? 'too_small' : 'format' })
-  return { name: `Topup ${formatYuan(priceFen)}`, credits: credits(priceFen * CREDITS_PER_FEN), priceFen }
+  return {
+    kind: 'credits',
+    name: `Topup ${formatYuan(priceFen)}`,
+    credits: credits(priceFen * CREDITS_PER_FEN),
+    priceFen,
+  }
 }
 
 export const paymentRoutes = [methods, create]

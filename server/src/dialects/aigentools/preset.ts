@@ -19,7 +19,7 @@ export const preset: Preset = {
   methods: ['alipay', 'wxpay'],
   // The document's jump_url is a signed submit.php, made here without asking the gateway.
   gatewayOptions: { epay: { mode: 'submit' } },
-  orderHandle: (nowMs, random) => `order_${nowMs}${random}`,
+  orderHandle: (_item, nowMs, random) => `order_${nowMs}${random.token(9)}`,
   notifyPath: (channelUuid) => `/api/v1/payment/notify/${channelUuid}`,
   needsApproval: true,
   mostAttempts: 4,

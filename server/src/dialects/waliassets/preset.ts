@@ -49,7 +49,7 @@ export const preset: Preset = {
   })),
   methods: ['alipay', 'wxpay'],
   gatewayOptions: {},
-  orderHandle: (nowMs, random) => `order_${nowMs}_${random}`,
+  orderHandle: (_item, nowMs, random) => `order_${nowMs}_${random.token(9)}`,
   notifyPath: (channelUuid) => `/api/payment/notify/${channelUuid}`,
   needsApproval: false,
   mostAttempts: 5,

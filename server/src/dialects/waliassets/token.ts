@@ -26,7 +26,7 @@ const balance = route({
 const IMAGE = { type: 'IMAGE_GENERATION', title: '图像生成' }
 const VIDEO = { type: 'VIDEO_GENERATION', title: '动画生成' }
 /** The document sells two kinds of generation. */
-const consumption = (topic: TaskKind | null) => (topic === 'video' ? VIDEO : IMAGE)
+const consumption = (topic: StatementRow['topic']) => (topic === 'video' ? VIDEO : IMAGE)
 
 /** 交易类型, each with the entries it stands for. */
 const TYPES: Readonly<Record<string, StatementFilter>> = {

@@ -6,8 +6,10 @@ import type { CachedSession } from './session-cache.ts'
 const readSession = statement(
   'read session',
   `select a.id as account_id, a.uuid, a.username, a.email, a.role, a.state,
-     s.ended_at is not null or s.version <> a.session_version as revoked, s.expires_at <= now() as expired
-   from session s join account a on a.id = s.account_id where s.id = $1`,
+     s.ended_at is not null or s.version <> a.session_version as revoked, s.expires_at <= now() as expired,
+     m.ends_at as member_until
+   from session s join account a on a.id = s.account_id left join membership m on m.account_id = a.id
+   where s.id = $1`,
 )
 
 /**
@@ -30,6 +32,6 @@ export async function authenticate(context: Context, sessionId: string): Promise
   if (row.state === 'disabled') throw refusal('account_disabled')
   if (row.revoked) throw refusal('credentials_revoked')
   if (row.expired) throw refusal('credentials_expired')
-  const { account_id: accountId, uuid, username, email, role } = row
-  return { accountId, uuid, username, email, role, sessionId }
+  const { account_id: accountId, uuid, username, email, role, member_until: memberUntil } = row
+  return { accountId, uuid, username, email, role, sessionId, memberUntil }
 }

@@ -12,6 +12,8 @@ export type CachedSession = {
   /** Ended by its owner or by what was done to the account. */
   revoked: boolean
   expired: boolean
+  /** When the account's membership ends or ended; null for who never was a member. */
+  member_until: Date | null
 }
 
 /** Sessions read a moment ago. An ended one is forgotten at its event, or after two seconds if that is lost. */

@@ -23,8 +23,8 @@ const readSource = statement('source of task', `select input ->> 'source' as sou
 
 const editTaskStatement = statement(
   'edit task',
-  `select outcome, available from edit_task_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-     make_interval(secs => $14), $15, $16)`,
+  `select outcome, available, was_member from edit_task_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17)`,
 )
 
 /**
@@ -62,7 +62,11 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
   const { kind, input, origin, modelStates = OPEN_MODELS } = edit
   for (let tries = 0; tries < 5; tries += 1) {
     const quote = context.catalog.quote(kind, edit.model, outputsOf(edit), modelStates)
-    const [row] = await context.db.rows<{ outcome: string; available: bigint | null }>(editTaskStatement, [
+    const [row] = await context.db.rows<{
+      outcome: string
+      available: bigint | null
+      was_member: boolean | null
+    }>(editTaskStatement, [
       context.keys.chain,
       task.id,
       reach.accountId,
@@ -79,6 +83,7 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
       (preset.needsApproval ? APPROVAL_MS : preset.taskMs) / 1000,
       origin.ip,
       origin.device,
+      context.preset.membersGenerateFree ?? false,
     ])
     switch (row?.outcome) {
       case 'edited':
@@ -89,12 +94,13 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
         throw refusal('insufficient_credits', {
           required: quote.cost,
           available: credits(row.available ?? 0n),
+          wasMember: row.was_member ?? false,
         })
       case 'price_changed':
         await context.catalog.reload()
         break
       default:
-        throw new Error(`edit_task_v1 answered ${row?.outcome}`)
+        throw new Error(`edit_task_v2 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -12,7 +12,7 @@ const readForRetry = statement('task for retry', 'select model_id, kind, input f
 
 const retryTaskStatement = statement(
   'retry task',
-  'select outcome, available from retry_task_v2($1, $2, $3, $4, $5, $6, $7, $8, make_interval(secs => $9), $10, $11)',
+  'select outcome, available, was_member from retry_task_v3($1, $2, $3, $4, $5, $6, $7, $8, make_interval(secs => $9), $10, $11, $12)',
 )
 
 /**
@@ -34,7 +34,11 @@ export async function retryTask(
   if (!stored) throw refusal('task_not_found', { id: task.handle })
   for (let tries = 0; tries < 5; tries += 1) {
     const quote = context.catalog.quote(stored.kind, stored.model_id, outputsOf(stored))
-    const [row] = await context.db.rows<{ outcome: string; available: bigint | null }>(retryTaskStatement, [
+    const [row] = await context.db.rows<{
+      outcome: string
+      available: bigint | null
+      was_member: boolean | null
+    }>(retryTaskStatement, [
       context.keys.chain,
       actor.accountId,
       task.id,
@@ -46,6 +50,7 @@ export async function retryTask(
       context.preset.taskMs / 1000,
       origin.ip,
       origin.device,
+      context.preset.membersGenerateFree ?? false,
     ])
     switch (row?.outcome) {
       case 'retried':
@@ -60,12 +65,13 @@ export async function retryTask(
         throw refusal('insufficient_credits', {
           required: quote.cost,
           available: credits(row.available ?? 0n),
+          wasMember: row.was_member ?? false,
         })
       case 'price_changed':
         await context.catalog.reload()
         break
       default:
-        throw new Error(`retry_task_v2 answered ${row?.outcome}`)
+        throw new Error(`retry_task_v3 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -27,19 +27,53 @@ language sql stable as $$
     and p_version = (select max(version) from price where subject = p_subject)
 $$;
 
+-- Takes from the wallet what a call costs its account, for hold p_hold of task p_task: nothing from a member where
+-- members generate free. Asked inside the statement that takes the hold, so a membership that has just ended, or just
+-- begun, is never taken for its opposite. p_free_reason is why the call costs everybody nothing, if it does.
+-- `cost` is what was taken and `reason` why that is nothing; `cost` is null when the wallet cannot pay.
+create or replace function take_charge_v1(
+  p_key bytea, p_account bigint, p_kind text, p_cost bigint, p_free_reason text, p_members_free boolean,
+  p_hold bigint, p_task bigint, p_ip text, p_device text, out cost bigint, out reason text)
+language plpgsql as $$
+begin
+  cost := p_cost;
+  reason := p_free_reason;
+  -- Asked again where the wallet has too little: it may have paid for a membership while this waited for it.
+  for v_look in 1..2 loop
+    if p_members_free and p_cost > 0
+      and exists (select from membership where account_id = p_account and ends_at > now()) then
+      cost := 0;
+      reason := 'membership';
+    end if;
+    if cost = 0 or post_entry_v1(p_key, p_account, 'hold', p_kind, 'available', 'held', cost,
+        'hold:' || p_hold, p_task, null, null, p_ip, p_device) is not null then
+      return;
+    end if;
+  end loop;
+  cost := null;
+end $$;
+
+-- Whether an account was a member once and is none now.
+create or replace function is_lapsed_member_v1(p_account bigint) returns boolean language sql stable as $$
+  select exists (select from membership where account_id = p_account and ends_at <= now())
+$$;
+
 -- outcome: 'submitted', 'repeated' (the key's own task), 'key_conflict', 'insufficient', 'price_changed',
--- 'account_ended'. `available` is the balance when the outcome is 'insufficient'.
+-- 'account_ended'. `available` is the balance when the outcome is 'insufficient', and `was_member` then says whether
+-- a membership has lapsed.
 -- p_state is 'queued', or 'awaiting_approval' with p_time_allowed as long as an approval may take.
-create or replace function submit_task_v2(
+create or replace function submit_task_v3(
   p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
   p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
   p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
-  p_body_hash bytea, p_ip text, p_device text,
-  out outcome text, out task_id bigint, out available bigint)
+  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean,
+  out outcome text, out task_id bigint, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
   v_task bigint;
   v_hold bigint;
+  v_cost bigint;
+  v_free_reason text;
 begin
   select k.outcome, k.task_id into outcome, task_id
   from take_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key, p_body_hash) k;
@@ -54,10 +88,12 @@ begin
   else
     v_task := nextval('task_id_seq');
     v_hold := nextval('hold_id_seq');
-    if p_cost > 0 and post_entry_v1(p_key, p_account, 'hold', p_kind, 'available', 'held', p_cost,
-        'hold:' || v_hold, v_task, null, null, p_ip, p_device) is null then
+    select c.cost, c.reason into v_cost, v_free_reason from take_charge_v1(p_key, p_account, p_kind, p_cost,
+      p_free_reason, p_members_free, v_hold, v_task, p_ip, p_device) c;
+    if v_cost is null then
       outcome := 'insufficient';
       select w.available into available from wallet w where w.account_id = p_account;
+      was_member := p_members_free and is_lapsed_member_v1(p_account);
     end if;
   end if;
   if outcome is not null then
@@ -67,11 +103,11 @@ begin
   end if;
 
   insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
-  values (v_hold, p_account, v_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
+  values (v_hold, p_account, v_task, v_cost, v_free_reason, now() + p_time_allowed + interval '1 minute');
   insert into task (id, handle, account_id, kind, state, model_id, price_subject, price_version, input, parameters,
     cost, charged, hold_id, turn, max_attempts, deadline) overriding system value
   values (v_task, p_handle, p_account, p_kind, p_state, p_model, p_price_subject, p_price_version, p_input, p_parameters,
-    p_cost, p_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
+    v_cost, v_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
   insert into work (task_id, account_id) values (v_task, p_account);
   if p_idempotency_key is not null then
     update idempotency i set task_id = v_task
@@ -83,15 +119,17 @@ end $$;
 
 -- Starts a failed task again with a new hold. outcome: 'retried', 'not_retryable' (not failed, or lost to a
 -- concurrent retry), 'insufficient', 'price_changed', 'account_ended'.
-create or replace function retry_task_v2(
+create or replace function retry_task_v3(
   p_key bytea, p_account bigint, p_task bigint, p_model_states text[], p_price_subject text, p_price_version int, p_cost bigint,
   p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
-  out outcome text, out available bigint)
+  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
   v_hold bigint := nextval('hold_id_seq');
   v_kind text;
   v_model bigint;
+  v_cost bigint;
+  v_free_reason text;
 begin
   if not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
@@ -108,15 +146,17 @@ begin
     outcome := 'price_changed';
     return;
   end if;
-  if p_cost > 0 and post_entry_v1(p_key, p_account, 'hold', v_kind, 'available', 'held', p_cost,
-      'hold:' || v_hold, p_task, null, null, p_ip, p_device) is null then
+  select c.cost, c.reason into v_cost, v_free_reason from take_charge_v1(p_key, p_account, v_kind, p_cost,
+    p_free_reason, p_members_free, v_hold, p_task, p_ip, p_device) c;
+  if v_cost is null then
     outcome := 'insufficient';
     select w.available into available from wallet w where w.account_id = p_account;
+    was_member := p_members_free and is_lapsed_member_v1(p_account);
     return;
   end if;
   insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
-  values (v_hold, p_account, p_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
-  update task set state = 'queued', hold_id = v_hold, cost = p_cost, charged = p_cost,
+  values (v_hold, p_account, p_task, v_cost, v_free_reason, now() + p_time_allowed + interval '1 minute');
+  update task set state = 'queued', hold_id = v_hold, cost = v_cost, charged = v_cost,
     price_subject = p_price_subject, price_version = p_price_version, turn = take_turn_v1(p_account),
     due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
     attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, remote_id = null, failure = null,
@@ -145,15 +185,17 @@ end $$;
 -- Replaces what a task that has not begun is to do. With another model it is priced anew: the old hold goes back
 -- and a new one is taken, or, when the account cannot pay that, nothing changes. An edited task has no approval.
 -- p_account is null for an administrator. outcome: 'edited', 'not_editable', 'insufficient', 'price_changed'.
-create or replace function edit_task_v1(
+create or replace function edit_task_v2(
   p_key bytea, p_task bigint, p_account bigint, p_kind text, p_model bigint, p_model_states text[],
   p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
   p_state text, p_time_allowed interval, p_ip text, p_device text,
-  out outcome text, out available bigint)
+  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
   v_task task;
   v_hold bigint;
+  v_cost bigint;
+  v_free_reason text;
 begin
   select * into v_task from task
   where id = p_task and (p_account is null or account_id = p_account)
@@ -174,26 +216,28 @@ begin
           using errcode = 'assert_failure';
       end if;
       v_hold := nextval('hold_id_seq');
-      if p_cost > 0 and post_entry_v1(p_key, v_task.account_id, 'hold', p_kind, 'available', 'held', p_cost,
-          'hold:' || v_hold, p_task, null, null, p_ip, p_device) is null then
+      select c.cost, c.reason into v_cost, v_free_reason from take_charge_v1(p_key, v_task.account_id, p_kind,
+        p_cost, p_free_reason, p_members_free, v_hold, p_task, p_ip, p_device) c;
+      if v_cost is null then
         raise exception 'too little credit' using errcode = 'AT001';
       end if;
     exception when sqlstate 'AT001' then
       -- The old hold is back as it was.
       outcome := 'insufficient';
       select w.available into available from wallet w where w.account_id = v_task.account_id;
+      was_member := p_members_free and is_lapsed_member_v1(v_task.account_id);
       return;
     end;
     insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
-    values (v_hold, v_task.account_id, p_task, p_cost, p_free_reason, now() + p_time_allowed + interval '1 minute');
+    values (v_hold, v_task.account_id, p_task, v_cost, v_free_reason, now() + p_time_allowed + interval '1 minute');
   else
     update hold set deadline = now() + p_time_allowed + interval '1 minute' where id = v_hold;
   end if;
   update task set state = p_state, kind = p_kind, input = p_input, parameters = p_parameters, model_id = p_model,
     price_subject = case when model_id = p_model then price_subject else p_price_subject end,
     price_version = case when model_id = p_model then price_version else p_price_version end,
-    cost = case when model_id = p_model then cost else p_cost end,
-    charged = case when model_id = p_model then cost else p_cost end,
+    cost = case when model_id = p_model then cost else v_cost end,
+    charged = case when model_id = p_model then cost else v_cost end,
     hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
     deadline = now() + p_time_allowed, updated_at = now()
   where id = p_task;

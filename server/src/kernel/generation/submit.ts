@@ -24,12 +24,12 @@ export const OPEN_MODELS: readonly ModelState[] = ['open']
 /** How long a task waits for approval before it is given up and paid back. */
 export const APPROVAL_MS = 30 * 86_400_000
 
-type Row = { outcome: string; task_id: bigint | null; available: bigint | null }
+type Row = { outcome: string; task_id: bigint | null; available: bigint | null; was_member: boolean | null }
 
 const submitTaskStatement = statement(
   'submit task',
-  `select outcome, task_id, available from submit_task_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-     make_interval(secs => $14), $15, $16, $17, $18, $19, $20)`,
+  `select outcome, task_id, available, was_member from submit_task_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21)`,
 )
 
 /**
@@ -90,6 +90,7 @@ async function submit(
       idempotencyKey?.bodyHash ?? null,
       origin.ip,
       origin.device,
+      context.preset.membersGenerateFree ?? false,
     ])
     switch (row?.outcome) {
       case 'submitted':
@@ -103,6 +104,7 @@ async function submit(
         throw refusal('insufficient_credits', {
           required: quote.cost,
           available: credits(row.available ?? 0n),
+          wasMember: row.was_member ?? false,
         })
       case 'account_ended':
         throw refusal('account_disabled')
@@ -110,7 +112,7 @@ async function submit(
         await context.catalog.reload()
         break
       default:
-        throw new Error(`submit_task_v2 answered ${row?.outcome}`)
+        throw new Error(`submit_task_v3 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -10,7 +10,9 @@ import { readOrder, readOrderById, toOrder } from './order.ts'
 import { settleReport } from './settle.ts'
 
 /** Asks the gateway after an order and credits it when it is paid there; null when it cannot say. */
-async function askAfter(context: Context, order: Order): Promise<PaymentReport | null> {
+export async function askAfter(context: Context, order: Order): Promise<PaymentReport | null> {
+  // Paid from the wallet: there is nobody to ask.
+  if (order.channelId === null) return null
   try {
     const channel = await channelById(context, order.channelId)
     const open = { ...channel, account: await accountOfOrder(context, channel, order) }
@@ -41,7 +43,7 @@ export async function queryOrder(
   return { order: report?.isPaid ? await readOrderById(context, order.id) : order, report }
 }
 
-const claimPolls = statement('claim polls', 'select * from claim_polls_v1($1)')
+const claimPolls = statement('claim polls', 'select * from claim_polls_v2($1)')
 const POLLS_AT_ONCE = 8
 const BATCH = 64
 

@@ -31,7 +31,7 @@ export async function visitCashier(
   decision: 'paid' | 'cancelled' | null,
 ): Promise<string | null> {
   const order = await findOrderByTradeNumber(context, visit.tradeNumber)
-  if (!order) return null
+  if (!order || order.channelId === null) return null
   const open = await channelById(context, order.channelId)
   const { channel, gateway } = open
   if (!gateway.cashier) return null

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
+import type { CouponProblem } from '../errors.ts'
 import { refusal } from '../errors.ts'
 import type { Fen } from '../fen.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
 import type { Credits } from '../money.ts'
+import { credits } from '../money.ts'
 import { GatewayError } from '../ports/gateway.ts'
 import { channelById, channelFor, channelNamed } from './channels.ts'
 import { accountOfOrder } from './merchant-accounts.ts'
@@ -13,43 +15,54 @@ import { readOrderById } from './order.ts'
 
 const createOrderStatement = statement(
   'create order',
-  `select outcome, order_id from create_order_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, make_interval(secs => $10),
-     make_interval(secs => $11), $12, $13, $14)`,
+  `select outcome, order_id, problem, required, available from create_order_v2($1, $2, $3, $4, $5, $6, $7, $8, $9,
+     $10, $11, $12, $13, $14, $15, make_interval(secs => $16), make_interval(secs => $17), $18, $19, $20)`,
 )
+type Created = {
+  outcome: string
+  order_id: bigint | null
+  problem: CouponProblem | 'unknown' | null
+  required: bigint | null
+  available: bigint | null
+}
 
 const recordCheckout = statement(
   'record checkout',
   `update payment_order set state = case when state = 'created' then 'open' else state end, pay_url = $2, qr_code = $3,
      gateway_trade = coalesce(gateway_trade, $4), updated_at = now() where id = $1`,
 )
-// Only the first attempt's refusal says that the order is not there; and a refusal is never stored, so its key
-// may buy again.
-const closeOrder = statement(
-  'close order',
-  `with closed as (
-     update payment_order set state = 'closed', next_poll_at = null, updated_at = now()
-     where id = $1 and state = 'created' and checkouts = 1 returning id)
-   delete from idempotency where account_id = $2 and order_id in (select id from closed)`,
-)
+const closeOrder = statement('close order', 'select close_order_v1($1)')
 
 const LIFETIME_SECONDS = 2 * 3_600
 const FIRST_POLL_SECONDS = 20
 
-/** What is bought: its name for the payer, the credits it gives and what it costs. Quoted by the caller's use-case. */
-export type OrderItem = { name: string; credits: Credits; priceFen: Fen }
+/**
+ * What is bought: its name for the payer, what it gives and what it costs before any coupon. Quoted by the caller's
+ * use-case.
+ */
+export type OrderItem =
+  | { kind: 'credits'; name: string; credits: Credits; priceFen: Fen }
+  | { kind: 'membership'; name: string; plan: string; days: number; priceFen: Fen }
+
+/** The method that pays from the wallet itself; no gateway is asked. */
+const FROM_WALLET = 'balance'
 
 const LEAST_FEN = 1n
 /** 100,000 yuan. */
 const MOST_FEN = 10_000_000n
 
 /**
- * Opens an order for credits and asks the gateway where its payer goes. The order is on record, and polled, before
- * the gateway hears of it, so no payment can arrive for an order we do not know; and what is wrong with the method
- * or the channel is found before there is an order (facts/aigentools.md, B27).
+ * Opens an order and asks the gateway where its payer goes. The order is on record, and polled, before the gateway
+ * hears of it, so no payment can arrive for an order we do not know; and what is wrong with the method or the channel
+ * is found before there is an order (facts/aigentools.md, B27).
+ *
+ * A coupon is reserved in the same statement, or claimed and reserved; without one, the activity that makes the order
+ * cheapest applies by itself. Paid from the wallet (`balance`), a membership is paid and extended at once; credits cannot
+ * buy credits.
  *
  * @param input.channelUuid the channel that the client chose; null for the first that takes the method.
  * @throws input_invalid, payment_method_refused, payment_unconfigured, channel_not_found, channel_disabled,
- *   idempotency_key_reused, account_disabled, gateway_failed
+ *   idempotency_key_reused, account_disabled, coupon_not_found, coupon_refused, insufficient_credits, gateway_failed
  */
 export async function createOrder(
   context: Context,
@@ -58,6 +71,7 @@ export async function createOrder(
     item: OrderItem
     channelUuid: string | null
     method: string
+    couponCode?: string | null
     returnUrl: string
     idempotencyKey: IdempotencyKey | null
     origin: Origin
@@ -66,22 +80,24 @@ export async function createOrder(
   const { item } = input
   if (item.priceFen < LEAST_FEN) throw refusal('input_invalid', { field: 'amount', problem: 'too_small' })
   if (item.priceFen > MOST_FEN) throw refusal('input_invalid', { field: 'amount', problem: 'too_large' })
-  if (!context.preset.methods.includes(input.method))
-    throw refusal('payment_method_refused', { method: input.method })
-  const { channel } =
-    input.channelUuid === null
-      ? await channelFor(context, input.method)
-      : await channelNamed(context, input.channelUuid, input.method)
+  const funds = await findFunds(context, input)
   const key = input.idempotencyKey
-  const [row] = await context.db.rows<{ outcome: string; order_id: bigint | null }>(createOrderStatement, [
+  const coupon = input.couponCode?.trim() || null
+  const [row] = await context.db.rows<Created>(createOrderStatement, [
+    context.keys.chain,
     actor.accountId,
-    context.preset.orderHandle(context.clock.now().getTime(), context.ids.token(9)),
+    context.preset.orderHandle(item.kind, context.clock.now().getTime(), context.ids),
     `trade_${context.keys.installationTag}${context.ids.token(14)}`,
-    channel.id,
+    funds.channelId,
     input.method,
     item.name,
-    item.credits,
+    item.kind,
+    item.kind === 'credits' ? item.credits : 0n,
+    item.kind === 'membership' ? item.plan : null,
+    item.kind === 'membership' ? item.days : null,
     item.priceFen,
+    coupon,
+    funds.creditsPerFen,
     input.returnUrl,
     LIFETIME_SECONDS,
     FIRST_POLL_SECONDS,
@@ -89,14 +105,52 @@ export async function createOrder(
     key?.key ?? null,
     key?.bodyHash ?? null,
   ])
-  if (row?.outcome === 'key_conflict') throw refusal('idempotency_key_reused')
-  if (row?.outcome === 'account_ended') throw refusal('account_disabled')
-  if (!row || row.order_id === null) throw new Error(`create_order_v1 answered ${row?.outcome}`)
-  const order = await readOrderById(context, row.order_id)
+  const order = await readOrderById(context, requireCreated(row, coupon))
   // Refused at the gateway by the request that this one repeats.
   if (order.state === 'closed') throw refusal('gateway_failed')
+  if (row?.outcome === 'created' && order.state === 'paid') context.events.publish('account', actor.accountId)
   // A repeat finds the first one's checkout, or asks again when the first was cut off before it had one.
   return order.state === 'created' ? checkOutOnce(context, order, input) : order
+}
+
+/** Where the money of an order comes from: a channel, or the wallet at so many credits a fen. */
+async function findFunds(
+  context: Context,
+  { item, method, channelUuid }: { item: OrderItem; method: string; channelUuid: string | null },
+): Promise<{ channelId: bigint | null; creditsPerFen: bigint | null }> {
+  const { methods, creditsPerYuan } = context.preset
+  if (!methods.includes(method)) throw refusal('payment_method_refused', { method })
+  if (method === FROM_WALLET) {
+    if (item.kind !== 'membership' || creditsPerYuan === undefined)
+      throw refusal('payment_method_refused', { method })
+    return { channelId: null, creditsPerFen: creditsPerYuan / 100n }
+  }
+  const { channel } =
+    channelUuid === null
+      ? await channelFor(context, method)
+      : await channelNamed(context, channelUuid, method)
+  return { channelId: channel.id, creditsPerFen: null }
+}
+
+/** The number of the order that was opened, or that an earlier request with the same key had opened. */
+function requireCreated(row: Created | undefined, coupon: string | null): bigint {
+  switch (row?.outcome) {
+    case 'key_conflict':
+      throw refusal('idempotency_key_reused')
+    case 'account_ended':
+      throw refusal('account_disabled')
+    case 'coupon_refused':
+      if (row.problem === null || row.problem === 'unknown')
+        throw refusal('coupon_not_found', { coupon: coupon ?? '' })
+      throw refusal('coupon_refused', { problem: row.problem })
+    case 'insufficient':
+      throw refusal('insufficient_credits', {
+        required: credits(row.required ?? 0n),
+        available: credits(row.available ?? 0n),
+      })
+  }
+  if (!row || row.order_id === null) throw new Error(`create_order_v2 answered ${row?.outcome}`)
+  return row.order_id
 }
 
 const takeCheckout = statement(
@@ -129,6 +183,7 @@ async function checkOut(
   order: Order,
   input: { returnUrl: string; origin: Origin },
 ): Promise<Order> {
+  if (order.channelId === null) throw new Error(`order ${order.id} has no channel and is not paid`)
   const open = await channelById(context, order.channelId)
   const { channel, gateway } = open
   const account = await accountOfOrder(context, open, order)
@@ -152,7 +207,7 @@ async function checkOut(
     )
     // Known not to exist there: closed. Otherwise it may exist and be paid, so polling goes on.
     if (error.kind === 'refused' || error.kind === 'unavailable')
-      await context.db.rows(closeOrder, [order.id, order.accountId])
+      await context.db.rows(closeOrder, [order.id])
     throw refusal('gateway_failed')
   }
 }

@@ -10,19 +10,34 @@ import { toPage } from '../paging.ts'
 
 export type OrderState = 'created' | 'open' | 'expired' | 'closed' | 'paid' | 'refunding' | 'refunded'
 
-/** A purchase of credits, as its owner sees it. */
+/** What an order is about: credits, or time of a membership. */
+export type OrderKind = 'credits' | 'membership'
+
+/** A purchase, as its owner sees it. */
 export type Order = {
   id: bigint
   handle: string
   tradeNumber: string
   gatewayTrade: string | null
   accountId: bigint
-  channelId: bigint
+  /** Null for what the wallet's own credits paid. */
+  channelId: bigint | null
   /** Which version of the channel's merchant account it was opened with. */
   accountVersion: number
   method: string
   name: string
+  item: OrderKind
+  /** 0 for a membership. */
   credits: Credits
+  /** Added by a coupon or an activity. */
+  bonusCredits: Credits
+  /** What plan a membership is of, and for how many days; null for credits. */
+  plan: string | null
+  days: number | null
+  /** When the membership ended after this order was paid. */
+  membershipEndsAt: Date | null
+  /** The price before a coupon or an activity, and what is to be paid. */
+  listFen: Fen
   amountFen: Fen
   currency: 'CNY'
   state: OrderState
@@ -39,11 +54,17 @@ export type OrderRow = {
   trade_number: string
   gateway_trade: string | null
   account_id: bigint
-  channel_id: bigint
+  channel_id: bigint | null
   account_version: number
   method: string
   name: string
+  item: OrderKind
   credits: bigint
+  bonus_credits: bigint
+  plan: string | null
+  days: number | null
+  membership_ends_at: Date | null
+  list_fen: bigint | null
   amount_fen: bigint
   currency: 'CNY'
   state: OrderState
@@ -55,8 +76,8 @@ export type OrderRow = {
 }
 
 /** The columns of `OrderRow`. */
-export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, account_version, method, name, credits,
-  amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
+export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, account_version, method, name, item,
+  credits, bonus_credits, plan, days, membership_ends_at, list_fen, amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
 
 /** Turns a row into an order. */
 export function toOrder(row: OrderRow): Order {
@@ -70,7 +91,13 @@ export function toOrder(row: OrderRow): Order {
     accountVersion: row.account_version,
     method: row.method,
     name: row.name,
+    item: row.item,
     credits: credits(row.credits),
+    bonusCredits: credits(row.bonus_credits),
+    plan: row.plan,
+    days: row.days,
+    membershipEndsAt: row.membership_ends_at,
+    listFen: fen(row.list_fen ?? row.amount_fen),
     amountFen: fen(row.amount_fen),
     currency: row.currency,
     state: row.state,
@@ -86,6 +113,10 @@ const byHandle = statement(
   'order by handle',
   `select ${ORDER_COLUMNS} from payment_order where account_id = $1 and (handle = $2 or trade_number = $3)
    order by (handle = $2) desc limit 1`,
+)
+const byHandleAlone = statement(
+  'any order by handle',
+  `select ${ORDER_COLUMNS} from payment_order where handle = $1`,
 )
 const byId = statement('order by id', `select ${ORDER_COLUMNS} from payment_order where id = $1`)
 const byTradeNumber = statement(
@@ -107,6 +138,13 @@ export async function readOrder(
   return toOrder(row)
 }
 
+/** Any order by the id that clients see, for whoever proves by other means that it is their business. @throws order_not_found */
+export async function readOrderNamed(context: Context, handle: string): Promise<Order> {
+  const [row] = await context.db.rows<OrderRow>(byHandleAlone, [handle])
+  if (!row) throw refusal('order_not_found', { id: handle })
+  return toOrder(row)
+}
+
 /** Any order by its number, for the house itself. */
 export async function readOrderById(context: Context, id: bigint): Promise<Order> {
   const [row] = await context.db.rows<OrderRow>(byId, [id])
@@ -123,23 +161,25 @@ export async function findOrderByTradeNumber(context: Context, tradeNumber: stri
 const listRows = statement(
   'orders of account',
   `select ${ORDER_COLUMNS} from payment_order where account_id = $1 and ($2::text[] is null or state = any ($2))
+     and ($5::text is null or item = $5)
    order by id desc limit $3 offset $4`,
 )
 const countRows = statement(
   'count orders of account',
-  'select count(*) as total from payment_order where account_id = $1 and ($2::text[] is null or state = any ($2))',
+  `select count(*) as total from payment_order where account_id = $1 and ($2::text[] is null or state = any ($2))
+     and ($3::text is null or item = $3)`,
 )
 
 /** The caller's orders, newest first. */
 export async function listOrders(
   context: Context,
   actor: Pick<Actor, 'accountId'>,
-  request: PageRequest & { states: readonly OrderState[] | null },
+  request: PageRequest & { states: readonly OrderState[] | null; item?: OrderKind },
 ): Promise<Page<Order>> {
-  const { page, limit, states } = request
+  const { page, limit, states, item = null } = request
   const [rows, [count]] = await Promise.all([
-    context.db.rows<OrderRow>(listRows, [actor.accountId, states, limit, (page - 1) * limit]),
-    context.db.rows<{ total: bigint }>(countRows, [actor.accountId, states]),
+    context.db.rows<OrderRow>(listRows, [actor.accountId, states, limit, (page - 1) * limit, item]),
+    context.db.rows<{ total: bigint }>(countRows, [actor.accountId, states, item]),
   ])
   return toPage({ page, limit }, rows.map(toOrder), count?.total ?? 0)
 }

@@ -7,5 +7,5 @@ export function quotePackage(context: Context, id: string): OrderItem {
   const wanted = context.preset.packages.find((one) => one.id === id)
   if (!wanted) throw refusal('package_not_found', { id })
   const { name, credits, priceFen } = wanted
-  return { name, credits, priceFen }
+  return { kind: 'credits', name, credits, priceFen }
 }

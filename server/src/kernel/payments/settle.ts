@@ -66,7 +66,10 @@ async function verifyReport(
 
 export type Settlement = 'credited' | 'repeated' | 'closed' | ReportFlaw
 
-const settleOrder = statement('settle order', 'select settle_order_v1($1, $2, $3, $4, $5, $6, $7) as outcome')
+const settleOrder = statement(
+  'settle order',
+  'select outcome, reduced from settle_order_v2($1, $2, $3, $4, $5, $6, $7, $8)',
+)
 const storeReport = statement(
   'store payment report',
   'insert into payment_report (order_id, channel_id, source, outcome, report) values ($1, $2, $3, $4, $5)',
@@ -79,12 +82,22 @@ async function creditPayment(
   source: 'notification' | 'query',
 ): Promise<'credited' | 'repeated' | 'closed'> {
   const { order, channelId, amountFen, currency, gatewayTrade } = payment
-  const values = [context.keys.chain, order.id, channelId, amountFen, currency, gatewayTrade, source]
-  const [row] = await context.db.rows<{ outcome: string }>(settleOrder, values)
+  const reward = context.preset.referralReward ?? 0n
+  const values = [context.keys.chain, order.id, channelId, amountFen, currency, gatewayTrade, source, reward]
+  const [row] = await context.db.rows<{ outcome: string; reduced: boolean }>(settleOrder, values)
   const outcome = row?.outcome
   if (outcome === 'mismatch') throw new Error(`order ${order.id} changed while its payment was verified`)
   if (outcome !== 'credited' && outcome !== 'repeated' && outcome !== 'closed')
-    throw new Error(`settle_order_v1 answered ${outcome}`)
+    throw new Error(`settle_order_v2 answered ${outcome}`)
+  if (row?.reduced) {
+    context.log.warn(
+      { order: order.id },
+      'an order was paid after it expired, and its coupon or activity was gone: it bought what its money buys without',
+    )
+  }
+  // A membership counts from the next request on.
+  if (outcome === 'credited' && order.item === 'membership')
+    context.events.publish('account', order.accountId)
   return outcome
 }
 

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Actor, Context } from '../context.ts'
+import type { Fen } from '../fen.ts'
+import { fen } from '../fen.ts'
 import type { TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
@@ -20,17 +22,27 @@ export type EntryKind =
   | 'membership'
   | 'membership_refund'
 
+/** What an entry was about: a task's kind; for gifts an order that came with more, or an invitation. */
+export type EntryTopic = TaskKind | 'order' | 'referral'
+
 /** A row of the statement: what changed the available balance. `amount` is negative for what was taken. */
 export type StatementRow = {
   id: bigint
   kind: EntryKind
-  topic: TaskKind | null
+  topic: EntryTopic | null
   amount: Credits
   balance: Credits
   reason: string | null
   taskHandle: string | null
-  /** For purchases: the order's number at the gateway, what the gateway calls it, and how it was paid. */
-  order: { handle: string; tradeNumber: string; gatewayTrade: string | null; method: string } | null
+  /** For purchases: the order's number at the gateway, what the gateway calls it, what it cost and how it was paid. */
+  order: {
+    handle: string
+    tradeNumber: string
+    gatewayTrade: string | null
+    method: string
+    name: string
+    amountFen: Fen
+  } | null
   createdAt: Date
 }
 
@@ -71,7 +83,14 @@ export async function readStatement(
         ),
       )
       .select(['e.id', 'e.kind', 'e.topic', 'e.available_after', 'e.reason', 't.handle', 'e.created_at'])
-      .select(['o.handle as order_handle', 'o.trade_number', 'o.gateway_trade', 'o.method'])
+      .select([
+        'o.handle as order_handle',
+        'o.trade_number',
+        'o.gateway_trade',
+        'o.method',
+        'o.name',
+        'o.amount_fen',
+      ])
       .select(sql<bigint>`e.available_after - e.available_before`.as('amount'))
       .orderBy('e.sequence', 'desc')
       .limit(request.limit)
@@ -82,19 +101,25 @@ export async function readStatement(
   const items = rows.map((row) => ({
     id: row.id,
     kind: row.kind as EntryKind,
-    topic: row.topic as TaskKind | null,
+    topic: row.topic as EntryTopic | null,
     amount: credits(row.amount),
     balance: credits(row.available_after),
     reason: row.reason,
     taskHandle: row.handle,
     order:
-      row.order_handle === null || row.trade_number === null || row.method === null
+      row.order_handle === null ||
+      row.trade_number === null ||
+      row.method === null ||
+      row.name === null ||
+      row.amount_fen === null
         ? null
         : {
             handle: row.order_handle,
             tradeNumber: row.trade_number,
             gatewayTrade: row.gateway_trade,
             method: row.method,
+            name: row.name,
+            amountFen: fen(row.amount_fen),
           },
     createdAt: row.created_at,
   }))

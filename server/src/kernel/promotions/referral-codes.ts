@@ -1,0 +1,115 @@
+import { statement } from '../../db/database.ts'
+import { violatedUnique } from '../../db/errors.ts'
+import type { Actor, Context } from '../context.ts'
+import { refusal } from '../errors.ts'
+import type { Credits } from '../money.ts'
+import { credits } from '../money.ts'
+import type { Page, PageRequest } from '../paging.ts'
+import { toPage } from '../paging.ts'
+
+const readCode = statement(
+  'referral code of account',
+  'select referral_code as code from account where id = $1',
+)
+const setCode = statement(
+  'set referral code',
+  `update account set referral_code = coalesce(referral_code, $2) where id = $1 returning referral_code as code`,
+)
+
+const LENGTH = 8
+/** 32^8 codes: two that are alike after this many tries are no chance. */
+const MOST_TRIES = 10
+
+/**
+ * The code with which an account invites others: eight of A–Z and 0–9, made when it is first asked for and the same
+ * ever after. Of many that ask at once all are told the same one.
+ *
+ * @throws account_missing
+ */
+export async function ensureReferralCode(
+  context: Context,
+  { accountId }: Pick<Actor, 'accountId'>,
+): Promise<string> {
+  const [known] = await context.db.rows<{ code: string | null }>(readCode, [accountId])
+  if (!known) throw refusal('account_missing')
+  if (known.code !== null) return known.code
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    try {
+      const code = context.ids.token(LENGTH).toUpperCase()
+      const [row] = await context.db.rows<{ code: string }>(setCode, [accountId, code])
+      if (row) return row.code
+      throw refusal('account_missing')
+    } catch (error) {
+      if (violatedUnique(error) !== 'one_account_per_referral_code') throw error
+    }
+  }
+  throw new Error('no free referral code was found')
+}
+
+const codeExists = statement(
+  'referral code exists',
+  `select from account where referral_code = upper($1) and state <> 'closed'`,
+)
+
+/** Before an account is opened with a code: whether anybody has it. @throws referral_code_unknown */
+export async function requireReferralCode(context: Context, code: string): Promise<void> {
+  if ((await context.db.rows(codeExists, [code])).length === 0)
+    throw refusal('referral_code_unknown', { code })
+}
+
+const referAccount = statement('refer account', 'select refer_account_v1($1, $2) as done')
+
+/**
+ * Notes who invited an account that was just opened; `refer_account_v1` does the same inside a statement of another.
+ * An account is invited once: a second code changes nothing. Nobody invites himself.
+ *
+ * @throws referral_code_unknown
+ */
+export async function registerReferral(
+  context: Context,
+  { accountId }: Pick<Actor, 'accountId'>,
+  code: string,
+): Promise<void> {
+  const [row] = await context.db.rows<{ done: boolean }>(referAccount, [accountId, code])
+  if (!row?.done) throw refusal('referral_code_unknown', { code })
+}
+
+/** Somebody whom the caller invited. `reward` is what is left of it: nothing after it was taken back. */
+export type Referral = {
+  id: bigint
+  username: string
+  state: 'pending' | 'completed' | 'reversed'
+  reward: Credits
+  createdAt: Date
+  completedAt: Date | null
+}
+
+type Row = Omit<Referral, 'reward'> & { reward: bigint }
+
+// What could not be taken back stays with the referrer.
+const REWARD = `case r.state when 'completed' then r.credits when 'reversed' then r.written_off else 0 end`
+const listRows = statement(
+  'referrals of account',
+  `select r.id, a.username, r.state, ${REWARD} as reward, r.created_at as "createdAt", r.completed_at as "completedAt"
+   from referral r join account a on a.id = r.referred_id where r.referrer_id = $1
+   order by r.id desc limit $2 offset $3`,
+)
+const sumRows = statement(
+  'sum of referrals',
+  `select count(*) as total, coalesce(sum(${REWARD}), 0)::bigint as rewards from referral r where r.referrer_id = $1`,
+)
+
+/** The accounts that the caller invited, newest first, and all that it has from inviting. */
+export async function listReferrals(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  request: PageRequest,
+): Promise<Page<Referral> & { rewards: Credits }> {
+  const { page, limit } = request
+  const [rows, [sum]] = await Promise.all([
+    context.db.rows<Row>(listRows, [actor.accountId, limit, (page - 1) * limit]),
+    context.db.rows<{ total: bigint; rewards: bigint }>(sumRows, [actor.accountId]),
+  ])
+  const items = rows.map((row) => ({ ...row, reward: credits(row.reward) }))
+  return { ...toPage({ page, limit }, items, sum?.total ?? 0), rewards: credits(sum?.rewards ?? 0n) }
+}
