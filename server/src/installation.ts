@@ -84,6 +84,7 @@ export const SQL_SOURCES = {
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',
+    'kernel/promotions/joining.sql',
     'kernel/accounts/administer.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }
