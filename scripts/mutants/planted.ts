@@ -31,6 +31,7 @@ const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
 const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
 const advance = (test: string) => ({ file: 'server/src/kernel/generation/advance.test.ts', test })
+const outputs = (test: string) => ({ file: 'server/src/kernel/works/store-outputs.test.ts', test })
 const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
 
 const NO_GUARD = change(
@@ -357,6 +358,24 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A vendor that answers with nothing is paid for it by the user.',
     changes: [change(OUTCOME, 'if (step.outputs.length === 0)', 'if (step.outputs.length < 0)')],
     caughtBy: advance('an empty success is not a success'),
+  },
+
+  {
+    name: 'unfetched-is-started-again',
+    costs: 'A paid vendor whose file cannot be fetched is paid for the same picture up to five times.',
+    changes: [change(OUTCOME, '(provider.repeatable || task.operation !== null)', 'true')],
+    caughtBy: outputs(
+      'a vendor that answered at once and cannot be asked again: given back, never started again',
+    ),
+  },
+  {
+    name: 'unfetched-is-given-up',
+    costs:
+      'A clip that the vendor has made and been paid for is thrown away because its storage took a moment.',
+    changes: [change(OUTCOME, '(provider.repeatable || task.operation !== null)', 'provider.repeatable')],
+    caughtBy: outputs(
+      'a file that is not there now is tried again, and the vendor is asked again: one start, one payment',
+    ),
   },
 
   // Submission, retry, sweep

@@ -417,14 +417,20 @@ test('a worker that lost its claim clears away its own files, not those of the o
   assert.deepEqual(await wallet(), PAID)
 })
 
-test('a worker that is told to stop while it fetches leaves nothing and decides nothing', async () => {
-  answers.set('/hang.png', (response) => void response.write(Buffer.concat([png, Buffer.alloc(100_000)])))
-  const id = await pending([at('/hang.png')])
-  const stop = new AbortController()
-  const advancing = advanceTask(site.context, await claim(), stop.signal)
-  while (asked.length === 0 || (await stored()).length === 0)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  stop.abort(new Error('the worker stops'))
-  await advancing
-  assert.deepEqual([(await read(id)).state, await wallet(), await stored()], ['running', HELD, []])
-})
+for (const how of ['whose job goes on at the vendor', 'whose vendor answered at once'] as const) {
+  test(`a worker that is told to stop while it fetches decides nothing and leaves nothing: a task ${how}`, async () => {
+    answers.set('/hang.png', (response) => void response.write(Buffer.concat([png, Buffer.alloc(100_000)])))
+    let id: bigint
+    if (how === 'whose vendor answered at once') {
+      provider.next.push(async () => ({ state: 'done', outputs: [at('/hang.png')] }))
+      id = await submit()
+    } else id = await pending([at('/hang.png')])
+    const stop = new AbortController()
+    const advancing = advanceTask(site.context, await claim(), stop.signal)
+    while (asked.length === 0 || (await stored()).length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    stop.abort(new Error('the worker stops'))
+    await advancing
+    assert.deepEqual([(await read(id)).state, await wallet(), await stored()], ['running', HELD, []])
+  })
+}
