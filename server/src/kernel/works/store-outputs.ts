@@ -22,8 +22,8 @@ export type StoredFile = {
 type Inspected = {
   mediaType: string
   extension: string
-  width: number
-  height: number
+  width: number | null
+  height: number | null
   durationMs: number | null
   /** What its thumbnail is made from; null when there is nothing to show. */
   still: Uint8Array | null
@@ -32,7 +32,7 @@ type Inspected = {
 const THUMBNAIL_SIDE = 320
 const MOST_PIXELS = 64_000_000
 const PICTURES: Readonly<Record<string, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' }
-const EXTENSIONS = [...Object.values(PICTURES), 'mp4']
+const EXTENSIONS = [...Object.values(PICTURES), 'mp4', 'pptx']
 
 /**
  * Copies a provider's outputs into our own files, each with a thumbnail. What the bytes are is read from the
@@ -50,9 +50,11 @@ export async function storeOutputs(
   for (const [position, output] of outputs.entries()) {
     if (!('bytes' in output))
       throw new Error('outputs by address need a provider that says how to fetch them')
-    const file = isMp4(output.bytes)
-      ? await inspectClip(output.bytes, output.poster ?? null)
-      : await inspectPicture(output.bytes)
+    const file = isPptx(output.bytes)
+      ? PPTX
+      : isMp4(output.bytes)
+        ? await inspectClip(output.bytes, output.poster ?? null)
+        : await inspectPicture(output.bytes)
     const keep = async (
       role: StoredFile['role'],
       bytes: Uint8Array,
@@ -102,6 +104,21 @@ async function inspectPicture(bytes: Uint8Array): Promise<Inspected> {
   // A picture that is no larger than a thumbnail is its own.
   const still = Math.max(width, height) > THUMBNAIL_SIDE ? bytes : null
   return { mediaType: `image/${format}`, extension, width, height, durationMs: null, still }
+}
+
+/** A package whose names say that it is a presentation. */
+function isPptx(bytes: Uint8Array): boolean {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return file.subarray(0, 4).toString('latin1') === 'PK\x03\x04' && file.includes('ppt/presentation.xml')
+}
+
+const PPTX: Inspected = {
+  mediaType: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+  extension: 'pptx',
+  width: null,
+  height: null,
+  durationMs: null,
+  still: null,
 }
 
 /** ISO media files carry `ftyp` after the length of their first box. */
