@@ -79,6 +79,7 @@ export const SQL_SOURCES = {
     'kernel/idempotency.sql',
     'kernel/generation/submit.sql',
     'kernel/generation/advance.sql',
+    'kernel/works/edit.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',

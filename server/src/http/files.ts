@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import parseRange from 'range-parser'
 import type { Context } from '../kernel/context.ts'
+import { isPrivate, openPrivateFile } from '../kernel/works/file-url.ts'
 import type { Dialect } from './dialect.ts'
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -11,21 +12,46 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
   mp4: 'video/mp4',
 }
 
-/** A file to be served, and how long its address stands for this content. */
-type ServedFile = { storeKey: string; mediaType: string; cacheControl: string }
+const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
 
-/** Serves stored files by their unguessable keys, to any origin. */
+/** A file to be served, and how long its address stands for this content. */
+type ServedFile = {
+  storeKey: string
+  mediaType: string
+  cacheControl: string
+  /** Set when it is to be saved under this name rather than shown. */
+  saveAs?: string
+}
+
+/** Serves stored files by their unguessable keys, to any origin; private ones by signed addresses alone. */
 export function mountFiles(app: FastifyInstance, context: Context, dialect: Dialect): void {
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { key } = request.params as { key: string }
     const mediaType = MEDIA_TYPES[key.slice(key.lastIndexOf('.') + 1)]
-    if (!mediaType || !/^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key))
-      return refuseFile(dialect, request, reply)
+    if (!mediaType || !KEY.test(key) || isPrivate(key)) return refuseFile(dialect, request, reply)
     // A key is written once, so the key names the content.
     const cacheControl = 'public, max-age=31536000, immutable'
     return serveFile(context, dialect, request, reply, { storeKey: key, mediaType, cacheControl })
   }
   app.route({ method: ['GET', 'HEAD'], url: '/files/:key', exposeHeadRoute: false, handler: serve })
+  const servePrivate = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { grant, key: storeKey } = request.params as { grant: string; key: string }
+    const file = KEY.test(storeKey) ? await openPrivateFile(context, { grant, storeKey }) : null
+    if (!file) return refuseFile(dialect, request, reply)
+    const { mediaType, name: saveAs } = file
+    return serveFile(context, dialect, request, reply, {
+      storeKey,
+      mediaType,
+      cacheControl: 'private, no-cache',
+      saveAs,
+    })
+  }
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/files/private/:grant/:key',
+    exposeHeadRoute: false,
+    handler: servePrivate,
+  })
 }
 
 /** That there is no such file, in the dialect's words. */
@@ -53,6 +79,7 @@ export async function serveFile(
   const etag = `"${storeKey}"`
   reply.headers({
     'content-type': file.mediaType,
+    ...(file.saveAs !== undefined && { 'content-disposition': saveAs(file.saveAs) }),
     'cache-control': file.cacheControl,
     'accept-ranges': 'bytes',
     etag,
@@ -71,6 +98,16 @@ export async function serveFile(
   return request.method === 'HEAD'
     ? reply.send()
     : reply.send(context.files.read(storeKey, range ?? undefined))
+}
+
+/** RFC 6266: the name as it is, and one in ASCII for whoever cannot read that. */
+function saveAs(name: string): string {
+  const plain = name.replace(/[^\x20-\x7E]+/g, '_').replace(/["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */
