@@ -1,8 +1,13 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { creationRoutes } from './creations.ts'
 import { faults } from './faults.ts'
+import { imageRoutes } from './image.ts'
+import { pptRoutes } from './ppt.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { videoRoutes } from './video.ts'
+import { writingRoutes } from './writing.ts'
 
 /** The API of specs/ai-creator.md: writing tools, pictures, clips, decks, memberships, promotions, publishing. */
 export const aiCreator: Dialect = {
@@ -12,6 +17,6 @@ export const aiCreator: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [...writingRoutes, ...imageRoutes, ...videoRoutes, ...pptRoutes, ...creationRoutes],
   reference,
 }

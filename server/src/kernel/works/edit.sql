@@ -31,7 +31,7 @@ end $$;
 
 -- Makes an earlier version the latest again; what it replaces stays as a version. outcome as of edit_work_v1, and
 -- 'no_version'.
-create or replace function restore_work_v1(p_account bigint, p_work bigint, p_version int) returns text
+create or replace function restore_work_v1(p_account bigint, p_work bigint, p_version bigint) returns text
 language plpgsql as $$
 declare
   v_version work_version;

@@ -46,7 +46,7 @@ export async function restoreWork(
   context: Context,
   actor: Pick<Actor, 'accountId'>,
   workId: bigint,
-  version: number,
+  version: bigint,
 ): Promise<Work> {
   const [row] = await context.db.rows<Row>(restoreWorkStatement, [actor.accountId, workId, version])
   return afterwards(context, actor, workId, row?.outcome)
