@@ -81,6 +81,7 @@ export const SQL_SOURCES = {
     'kernel/generation/advance.sql',
     'kernel/memberships/extend.sql',
     'kernel/promotions/promotions.sql',
+    'kernel/works/edit.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',

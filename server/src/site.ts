@@ -17,6 +17,7 @@ import { KernelError } from './kernel/errors.ts'
 import type { Ids } from './kernel/ids.ts'
 import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
+import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
@@ -38,6 +39,8 @@ export type SiteOptions = {
   providers: readonly Provider[]
   gateways: readonly Gateway[]
   outbound: Outbound
+  /** Makes presentations; without one, decks fail. */
+  decks?: DeckRenderer
   log: Log
   clock?: Context['clock']
   ids?: Ids
@@ -88,6 +91,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
     outbound: options.outbound,
+    decks: options.decks ?? null,
     files: files.store,
     directUploads: files.directUploads,
     publicUrl: options.publicUrl,

@@ -10,6 +10,7 @@ import { createMetrics } from '../src/http/metrics.ts'
 import type { TaskWorker } from '../src/jobs/task-worker.ts'
 import { startTaskWorker } from '../src/jobs/task-worker.ts'
 import type { Context } from '../src/kernel/context.ts'
+import type { DeckRenderer } from '../src/kernel/ports/deck-renderer.ts'
 import type { Gateway } from '../src/kernel/ports/gateway.ts'
 import type { Outbound } from '../src/kernel/ports/outbound.ts'
 import { OutboundError } from '../src/kernel/ports/outbound.ts'
@@ -41,6 +42,7 @@ export async function buildSite(
     providers?: readonly Provider[]
     gateways?: readonly Gateway[]
     outbound?: Outbound
+    decks?: DeckRenderer
     preset?: Partial<Preset>
     dialect?: Dialect
     now?: () => Date
@@ -63,6 +65,7 @@ export async function buildSite(
       providers: options.providers ?? [],
       gateways: options.gateways ?? [],
       outbound: options.outbound ?? noOutbound,
+      ...(options.decks && { decks: options.decks }),
       log,
       ...(options.now && { clock: { now: options.now } }),
     })

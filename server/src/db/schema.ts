@@ -460,11 +460,27 @@ export interface Wallet {
 
 export interface Work {
   account_id: bigint;
+  body: string | null;
   created_at: Generated<Date>;
   deleted_at: Date | null;
   id: Generated<bigint>;
+  is_cut: Generated<boolean>;
+  kind: string;
   state: Generated<string>;
   task_id: bigint;
+  title: Generated<string>;
+  tool: string | null;
+  updated_at: Date | null;
+  version: Generated<number>;
+}
+
+export interface WorkVersion {
+  body: string | null;
+  created_at: Date;
+  replaced_at: Generated<Date>;
+  title: string;
+  version: number;
+  work_id: bigint;
 }
 
 export interface DB {
@@ -505,4 +521,5 @@ export interface DB {
   upload_count: UploadCount;
   wallet: Wallet;
   work: Work;
+  work_version: WorkVersion;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import parseRange from 'range-parser'
 import type { Context } from '../kernel/context.ts'
+import { isPrivate, openPrivateFile } from '../kernel/works/file-url.ts'
 import { mediaTypeOf } from '../kernel/works/media-types.ts'
 import { makeThumbnail } from '../kernel/works/thumbnail.ts'
 import type { Dialect } from './dialect.ts'
@@ -8,19 +9,49 @@ import type { Dialect } from './dialect.ts'
 const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
 
 /** A file to be served, and how long its address stands for this content. */
-type ServedFile = { storeKey: string; mediaType: string; isShown: boolean; cacheControl: string }
+type ServedFile = {
+  storeKey: string
+  mediaType: string
+  /** Whether a browser may show it where it stands; what it may not is to be saved. */
+  isShown: boolean
+  cacheControl: string
+  /** Set when it is to be saved under this name. */
+  saveAs?: string
+}
 
-/** Serves stored files by their unguessable keys, to any origin. A thumbnail is made when it is first asked for. */
+/**
+ * Serves stored files by their unguessable keys, to any origin; private ones by signed addresses alone. A thumbnail
+ * is made when it is first asked for.
+ */
 export function mountFiles(app: FastifyInstance, context: Context, dialect: Dialect): void {
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { key } = request.params as { key: string }
     const media = KEY.test(key) ? mediaTypeOf(key) : null
-    if (!media) return refuseFile(dialect, request, reply)
+    if (!media || isPrivate(key)) return refuseFile(dialect, request, reply)
     // A key is written once, so the key names the content.
     const cacheControl = 'public, max-age=31536000, immutable'
     return serveFile(context, dialect, request, reply, { storeKey: key, ...media, cacheControl })
   }
   app.route({ method: ['GET', 'HEAD'], url: '/files/:key', exposeHeadRoute: false, handler: serve })
+  const servePrivate = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { grant, key: storeKey } = request.params as { grant: string; key: string }
+    const file = KEY.test(storeKey) ? await openPrivateFile(context, { grant, storeKey }) : null
+    if (!file) return refuseFile(dialect, request, reply)
+    const { mediaType, name: saveAs } = file
+    return serveFile(context, dialect, request, reply, {
+      storeKey,
+      mediaType,
+      isShown: false,
+      cacheControl: 'private, no-cache',
+      saveAs,
+    })
+  }
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/files/private/:grant/:key',
+    exposeHeadRoute: false,
+    handler: servePrivate,
+  })
 }
 
 /** That there is no such file, in the dialect's words. */
@@ -48,7 +79,9 @@ export async function serveFile(
   const etag = `"${storeKey}"`
   reply.headers({
     'content-type': file.mediaType,
-    ...(!file.isShown && { 'content-disposition': 'attachment' }),
+    ...(file.saveAs === undefined
+      ? !file.isShown && { 'content-disposition': 'attachment' }
+      : { 'content-disposition': saveAs(file.saveAs) }),
     'cache-control': file.cacheControl,
     'accept-ranges': 'bytes',
     etag,
@@ -73,6 +106,16 @@ async function findFile(context: Context, key: string): ReturnType<Context['file
   const stat = await context.files.stat(key)
   if (stat) return stat
   return (await makeThumbnail(context, key)) ? context.files.stat(key) : null
+}
+
+/** RFC 6266: the name as it is, and one in ASCII for whoever cannot read that. */
+function saveAs(name: string): string {
+  const plain = name.replace(/[^\x20-\x7E]+/g, '_').replace(/["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */

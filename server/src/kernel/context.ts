@@ -3,6 +3,7 @@ import type { SessionCache } from './accounts/session-cache.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
+import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
 import type { FileStore } from './ports/file-store.ts'
@@ -40,6 +41,8 @@ export type Context = {
   publicUrl: string
   /** The one way to other people's servers. */
   outbound: Outbound
+  /** Makes presentations; null where nobody does, and decks fail. */
+  decks: DeckRenderer | null
   mail: Mailer
   events: Events
   limiter: Limiter

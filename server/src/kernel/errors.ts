@@ -73,7 +73,7 @@ export type ErrorDetails = {
   task_not_cancelable: { id: string }
   task_not_retryable: { id: string }
   generation_failed: { id: string; reason: Failure }
-  generation_running: { id: string }
+  generation_running: { id: string; workId: bigint }
   /** A picture could not be described; nothing was charged. */
   analysis_failed: { reason: Failure }
   work_not_found: { id: string }

@@ -2,6 +2,7 @@ import type { Fen } from './fen.ts'
 import type { ModelKind, TaskKind } from './generation/task-input.ts'
 import type { Ids } from './ids.ts'
 import type { Credits } from './money.ts'
+import type { WritingTool } from './tools/writing-tool.ts'
 
 /**
  * What a dialect's document fixes about its product, one part for each room of the kernel that asks. An operator's
@@ -91,6 +92,8 @@ export type ToolPreset = {
   analysisLimit: Limit
   /** Templates that an operator switched off, by name. */
   templatesOff: readonly string[]
+  /** The writing tools that are offered, in the order they are listed; each has a price of its own from the start. */
+  writingTools?: readonly WritingTool[]
 }
 
 export type UploadPreset = {

@@ -1,9 +1,15 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { creationRoutes } from './creations.ts'
 import { creditRoutes } from './credit.ts'
 import { faults } from './faults.ts'
+import { imageRoutes } from './image.ts'
+import { operationRoutes } from './operation.ts'
+import { pptRoutes } from './ppt.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { videoRoutes } from './video.ts'
+import { writingRoutes } from './writing.ts'
 
 /** The API of specs/ai-creator.md: writing tools, pictures, clips, decks, memberships, promotions, publishing. */
 export const aiCreator: Dialect = {
@@ -13,6 +19,14 @@ export const aiCreator: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [...creditRoutes],
+  routes: [
+    ...creditRoutes,
+    ...writingRoutes,
+    ...imageRoutes,
+    ...videoRoutes,
+    ...pptRoutes,
+    ...creationRoutes,
+    ...operationRoutes,
+  ],
   reference,
 }

@@ -20,6 +20,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   title: '标题',
   keywords: '关键词',
   requirements: '要求',
+  content: '内容',
+  model_id: '模型',
   prompt: '画面描述',
   size: '图片尺寸',
   script: '视频脚本',

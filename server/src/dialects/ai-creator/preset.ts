@@ -1,6 +1,7 @@
 import { fen } from '../../kernel/fen.ts'
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
+import { WRITING_TOOLS } from '../../kernel/tools/writing/index.ts'
 import { presentTime } from './time.ts'
 
 const DAY_MS = 86_400_000
@@ -15,12 +16,15 @@ export const preset: Preset = {
   sessionMs: 7 * DAY_MS,
   emailDomains: [],
   codeMail: null,
+  // In this order: the sample ids of the document, 1 to 4, exist from the start (3.1, 4.1, 5.1, 6.1).
   models: [
     { name: 'text_model', title: '通义千问Max', description: '文字写作', kind: 'text' },
     { name: 'image_model', title: '图片生成', description: '文字生成图片', kind: 'image' },
     { name: 'video_model', title: '视频生成', description: '脚本生成视频', kind: 'video' },
+    { name: 'deck_model', title: 'PPT生成', description: '主题和大纲生成演示文稿', kind: 'deck' },
   ],
-  prices: { image: units(20), video: units(50) },
+  prices: { text: units(10), image: units(20), video: units(50), deck: units(30) },
+  writingTools: WRITING_TOOLS,
   packages: [],
   methods: ['alipay', 'wechat', 'balance'],
   gatewayOptions: {},

@@ -124,7 +124,11 @@ export const refusals: Refusals = {
   task_not_retryable: () => refuse(400, '只能重试失败的任务'),
   generation_failed: ({ reason }) =>
     refuse(isInputRefused[reason] ? 40_007 : 40_006, FAILURE_MESSAGES[reason]),
-  generation_running: () => refuse(40_006, '生成仍在进行中，请稍后在创作记录中查看结果'),
+  generation_running: ({ id, workId }) =>
+    refuse(40_006, '生成仍在进行中，请稍后在创作记录中查看结果', 400, {
+      creation_id: Number(workId),
+      task_id: id,
+    }),
   analysis_failed: ({ reason }) => refuse(isInputRefused[reason] ? 40_007 : 40_006, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(404, '创作记录不存在'),
   work_not_owned: () => refuse(404, '创作记录不存在'),

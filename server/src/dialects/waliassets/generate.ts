@@ -14,7 +14,6 @@ import { bindIdempotencyKey } from '../../kernel/idempotency.ts'
 import { toNumber, toText } from '../../kernel/money.ts'
 import { storePictureFrom } from '../../kernel/uploads/take-picture.ts'
 import { deleteWork } from '../../kernel/works/delete.ts'
-import type { HistoryItem } from '../../kernel/works/history.ts'
 import { readHistory } from '../../kernel/works/history.ts'
 import { done, refuse } from './envelope.ts'
 import { refuseIssues } from './faults.ts'
@@ -232,7 +231,7 @@ const history = route({
     }),
 })
 
-function presentHistory(item: HistoryItem, view: View) {
+function presentHistory(item: Task, view: View) {
   const { createdAt, updatedAt, ...shown } = presentStatus(item, view)
   return {
     id: Number(item.workId),

@@ -29,10 +29,10 @@ const addPrice = statement(
 )
 
 /**
- * Sets the price of one output of a model, or of every model of a kind that has none of its own. Tasks
- * submitted before keep their price.
+ * Sets the price of one output of a model, of a use of a writing tool, or of every model of a kind; in this order the
+ * first that is set applies. Tasks submitted before keep their price.
  *
- * @param subject a model's name or a kind.
+ * @param subject a model's name, a tool's, or a kind.
  * @returns the new version of that price.
  * @throws model_not_found, input_invalid
  */
@@ -40,8 +40,10 @@ export async function setPrice(context: Context, subject: string, price: Credits
   if (price < 0n) throw refusal('input_invalid', { field: 'price', problem: 'too_small' })
   if (price > MOST_CREDITS / 100n) throw refusal('input_invalid', { field: 'price', problem: 'too_large' })
   const model = context.catalog.models().find((one) => one.name === subject)
-  const key = model ? `model:${model.id}` : `kind:${subject}`
-  if (!model && !(subject in context.preset.prices)) throw refusal('model_not_found', { model: subject })
+  const tool = context.preset.writingTools?.find((one) => one.name === subject)
+  const key = model ? `model:${model.id}` : tool ? `tool:${tool.name}` : `kind:${subject}`
+  if (!model && !tool && !(subject in context.preset.prices))
+    throw refusal('model_not_found', { model: subject })
   const [row] = await context.db.rows<{ version: number }>(addPrice, [key, price])
   await context.catalog.reload()
   context.events.publish('catalog')

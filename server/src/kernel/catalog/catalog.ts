@@ -45,8 +45,10 @@ export type Catalog = {
   models: () => readonly Model[]
   /**
    * Finds the model a request means and what `count` outputs of it cost.
-   * @param named its name or number; null for the default model of the kind.
+   * @param named its name or number; null for the default model of the kind. A deck may be written by a text model too,
+   *   when that is named.
    * @param states the states it may be in; open unless given.
+   * @param tool the writing tool that is used. A model's own price goes before the tool's, the tool's before the kind's.
    * @throws model_not_found when there is none of this kind in such a state.
    */
   quote: (
@@ -54,6 +56,7 @@ export type Catalog = {
     named: string | bigint | null,
     count: number,
     states?: readonly ModelState[],
+    tool?: string,
   ) => Quote
   reload: () => Promise<void>
   close: () => void
@@ -152,10 +155,10 @@ export async function openCatalog(
   return {
     preset: () => preset,
     models: () => models,
-    quote: (kind, named, count, states = OPEN) => {
+    quote: (kind, named, count, states = OPEN, tool) => {
       const model = models.find(
         (one) =>
-          one.kind === kind &&
+          (one.kind === kind || (kind === 'deck' && named !== null && one.kind === 'text')) &&
           (named === null
             ? one.isDefault
             : typeof named === 'bigint'
@@ -164,7 +167,10 @@ export async function openCatalog(
       )
       if (!model || !states.includes(model.state))
         throw refusal('model_not_found', { model: String(named ?? kind) })
-      const price = prices.get(`model:${model.id}`) ?? prices.get(`kind:${kind}`)
+      const price =
+        prices.get(`model:${model.id}`) ??
+        (tool === undefined ? undefined : prices.get(`tool:${tool}`)) ??
+        prices.get(`kind:${kind}`)
       if (!price) throw new Error(`no price for model ${model.id}, nor for its kind ${kind}`)
       const cost = credits(price.credits * BigInt(count))
       return { model, subject: price.subject, version: price.version, cost }

@@ -109,10 +109,11 @@ begin
 end $$;
 
 -- Ends a task, settles its hold and records its files in one statement. p_charge is what it really cost, at
--- most what was held. Returns false when the worker's claim is stale: then nothing has changed.
-create or replace function finish_task_v1(
+-- most what was held. p_text is what was written, for a task that writes, and p_is_cut whether it ends too early.
+-- Returns false when the worker's claim is stale: then nothing has changed.
+create or replace function finish_task_v2(
   p_key bytea, p_task bigint, p_generation int, p_state text, p_charge bigint, p_failure text, p_error text,
-  p_files jsonb) returns boolean
+  p_files jsonb, p_text text, p_is_cut boolean) returns boolean
 language plpgsql as $$
 declare
   v_task task;
@@ -129,7 +130,9 @@ begin
     raise exception 'hold % of running task % was settled before', v_task.hold_id, p_task
       using errcode = 'assert_failure';
   end if;
-  update work set state = case when p_state = 'succeeded' then 'ready' else 'failed' end where task_id = p_task;
+  update work set state = case when p_state = 'succeeded' then 'ready' else 'failed' end,
+    body = coalesce(p_text, body), is_cut = p_is_cut
+  where task_id = p_task;
   if p_files is not null then
     insert into file (work_id, role, position, store_key, media_type, bytes, width, height, duration_ms)
     select w.id, f.role, f.position, f.store_key, f.media_type, f.bytes, f.width, f.height, f.duration_ms
@@ -142,6 +145,14 @@ begin
   where id = v_task.attempt_id and started_at = v_task.attempt_at;
   return true;
 end $$;
+
+-- For a worker of a version that writes no texts, beside this one.
+create or replace function finish_task_v1(
+  p_key bytea, p_task bigint, p_generation int, p_state text, p_charge bigint, p_failure text, p_error text,
+  p_files jsonb) returns boolean
+language sql as $$
+  select finish_task_v2(p_key, p_task, p_generation, p_state, p_charge, p_failure, p_error, p_files, null, false)
+$$;
 
 -- Ends a task that no worker may finish any more (canceled by its owner, or past its deadline) and gives the
 -- hold back. Raising the generation makes whatever a worker still does of no effect. Returns the ids ended.

@@ -6,10 +6,13 @@ import { channelOfAttempt } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
 import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
+import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
 import type { Claimed } from './claim.ts'
 import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
 import { callOptions } from './progress.ts'
+import type { Writing } from './write.ts'
+import { writeDeck, writeText } from './write.ts'
 
 const recordChannel = statement(
   'record channel',
@@ -43,18 +46,28 @@ export async function advanceTask(context: Context, task: Claimed, signal: Abort
   }
 
   const { options, stop } = callOptions(context, task, channel, signal)
-  let step: Step
+  let step: Progressed
   try {
     step = await callProvider(context, task, channel, provider, options)
   } catch (error) {
-    await settleError(context, task, provider, error, signal)
+    // Its repair was no deck either: another answer would cost as much and be no better.
+    if (error instanceof InvalidDeck) await giveUp(context, task, 'unavailable', error.message)
+    else await settleError(context, task, provider, error, signal)
     return
   } finally {
     stop()
   }
   if (step.state === 'pending') await keepPending(context, task, provider, step, signal)
-  else await complete(context, task, provider, step, signal)
+  else if (step.state === 'written') {
+    const { outputs } = step.writing
+    await complete(context, task, provider, { state: 'done', outputs }, signal, step.writing)
+  } else await complete(context, task, provider, step, signal)
 }
+
+/** How far a call came: a step of a provider that makes things, or what one that writes wrote. */
+type Progressed = Step | { state: 'written'; writing: Writing }
+/** A task that makes things, as providers do by `start`. */
+type Making = Extract<Claimed, { kind: 'image' | 'video' | 'custom' }>
 
 async function callProvider(
   context: Context,
@@ -62,13 +75,13 @@ async function callProvider(
   channel: Channel,
   provider: Provider,
   options: CallOptions,
-): Promise<Step> {
+): Promise<Progressed> {
   if (task.operation !== null) {
     if (!provider.check)
       throw new ProviderError('ambiguous', `${provider.name} cannot be asked after an operation`)
     return provider.check(task.operation, options)
   }
-  const job = await toJob(context, task, channel)
+  const call = await prepareCall(context, task, channel, provider, options)
   return slotsOf(provider)(async () => {
     options.signal.throwIfAborted()
     if (!provider.repeatable) {
@@ -76,8 +89,34 @@ async function callProvider(
       const recorded = await context.db.rows(recordChannel, [task.id, task.generation, channel.id])
       if (recorded.length === 0) throw new ProviderError('unavailable', 'the claim was lost before the call')
     }
-    return provider.start(job, options)
+    return call()
   })
+}
+
+/** Whatever can be had ready before it is this task's turn at the provider. */
+async function prepareCall(
+  context: Context,
+  task: Claimed,
+  channel: Channel,
+  provider: Provider,
+  options: CallOptions,
+): Promise<() => Promise<Progressed>> {
+  switch (task.kind) {
+    case 'text':
+      return async () => ({
+        state: 'written',
+        writing: await writeText(context, task.input, channel, provider, options),
+      })
+    case 'deck':
+      return async () => ({
+        state: 'written',
+        writing: await writeDeck(context, task, channel, provider, options),
+      })
+    default: {
+      const job = await toJob(context, task, channel)
+      return () => provider.start(job, options)
+    }
+  }
 }
 
 /** A process starts no more jobs of a provider at once than it says it can take. */
@@ -91,7 +130,7 @@ function slotsOf(provider: Provider): LimitFunction {
   return made
 }
 
-async function toJob(context: Context, task: Claimed, channel: Channel): Promise<ProviderJob> {
+async function toJob(context: Context, task: Making, channel: Channel): Promise<ProviderJob> {
   const model = channel.vendorModel
   if (task.kind === 'custom') return { kind: task.kind, model, ...task.input }
   const key = task.input.source

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
-import type { ImageInput, TaskInput, VideoInput } from './task-input.ts'
+import { toTextInput } from '../tools/text-input.ts'
+import type { DeckInput, ImageInput, TaskInput, TextInput, VideoInput } from './task-input.ts'
 
 const MOST_PROMPT_CHARACTERS = 8_000
 /** Pictures go by address; what is longer is no set of parameters. */
@@ -8,11 +9,15 @@ const MOST_ARGUMENT_CHARACTERS = 1_000_000
 const MOST_OUTPUTS = 10
 const LEAST_SIDE = 64
 const LONGEST_CLIP_SECONDS = 60
+const MOST_TOPIC_CHARACTERS = 500
+const MOST_OUTLINE_ITEMS = 30
 
-/** Whether a task can be done at all, whoever does it. @throws input_invalid */
+/** Whether a task can be done at all, whoever does it. @throws input_invalid, tool_not_found */
 export function checkInput(context: Context, what: TaskInput): void {
   if (what.kind === 'image') checkImageInput(context, what.input)
   else if (what.kind === 'video') checkVideoInput(context, what.input)
+  else if (what.kind === 'text') checkTextInput(context, what.input)
+  else if (what.kind === 'deck') checkDeckInput(what.input)
   else if (JSON.stringify(what.input.arguments).length > MOST_ARGUMENT_CHARACTERS)
     throw refusal('input_invalid', { field: 'arguments', problem: 'too_long' })
 }
@@ -46,4 +51,17 @@ function checkImageInput(context: Context, input: ImageInput): void {
   checkPromptAndSize(context, input)
   within('count', input.count, 1, MOST_OUTPUTS)
   within('guidance', input.guidance, 0, 30)
+}
+
+/** As strict as filling the tool in was: an edited task need not have come that way. */
+function checkTextInput(context: Context, { tool, values }: TextInput): void {
+  toTextInput(context.preset, tool, values)
+}
+
+function checkDeckInput({ topic, outline }: DeckInput): void {
+  if (topic.trim() === '') throw refusal('input_invalid', { field: 'topic', problem: 'missing' })
+  if (topic.length > MOST_TOPIC_CHARACTERS)
+    throw refusal('input_invalid', { field: 'topic', problem: 'too_long' })
+  if (outline.length > MOST_OUTLINE_ITEMS || outline.some((item) => item.length > MOST_TOPIC_CHARACTERS))
+    throw refusal('input_invalid', { field: 'outline', problem: 'too_long' })
 }

@@ -11,12 +11,16 @@ import type { StoredFile } from '../works/store-outputs.ts'
 import { storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
 import { outputsOf } from './task-input.ts'
+import type { Writing } from './write.ts'
 
 // What becomes of a task after a step of its provider. Every write is fenced by the claim's generation.
 
 type Ended = { done: boolean }
 
-const finishTask = statement('finish task', 'select finish_task_v1($1, $2, $3, $4, $5, $6, $7, $8) as done')
+const finishTask = statement(
+  'finish task',
+  'select finish_task_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as done',
+)
 const awaitOperation = statement(
   'await operation',
   'select await_operation_v2($1, $2, $3, $4, $5, make_interval(secs => $6)) as done',
@@ -138,7 +142,18 @@ export async function giveUp(
   failure: Failure,
   words: string,
 ): Promise<void> {
-  const values = [context.keys.chain, task.id, task.generation, 'failed', 0n, failure, words, null]
+  const values = [
+    context.keys.chain,
+    task.id,
+    task.generation,
+    'failed',
+    0n,
+    failure,
+    words,
+    null,
+    null,
+    false,
+  ]
   await context.db.rows(finishTask, values)
   context.events.publish('task', task.id)
   await removeEarlier(context, task)
@@ -149,17 +164,21 @@ async function removeEarlier(context: Context, task: Claimed): Promise<void> {
   if (task.generation > 1) await removeLeftovers(context, task, task.generation)
 }
 
-/** Stores a finished job's outputs as our own files, then ends the task and settles its hold in one statement. */
+/**
+ * Stores a finished job's outputs as our own files, and what was written with it, then ends the task and settles its hold in one
+ * statement.
+ */
 export async function complete(
   context: Context,
   task: Claimed,
   provider: Provider,
   step: Step & { state: 'done' },
   signal: AbortSignal,
+  writing: Writing | null = null,
 ): Promise<void> {
   let files: StoredFile[]
   try {
-    if (step.outputs.length === 0)
+    if (step.outputs.length === 0 && writing === null)
       throw new ProviderError('unavailable', 'the provider answered without any output')
     files = await storeOutputs(context, task, step.outputs, signal)
   } catch (error) {
@@ -175,6 +194,8 @@ export async function complete(
     null,
     null,
     JSON.stringify(files),
+    writing?.text ?? null,
+    writing?.isCut ?? false,
   ]
   const [ended] = await persist<Ended>(context, signal, finishTask, values)
   if (ended?.done) {
@@ -185,6 +206,7 @@ export async function complete(
 
 /** Nobody pays for pictures that did not come: a vendor that makes fewer than were asked for is paid for those. */
 function priceOf(task: Claimed, made: number): bigint {
+  if (task.kind !== 'image') return task.cost
   const wanted = BigInt(outputsOf(task))
   return BigInt(made) < wanted ? (task.cost * BigInt(made)) / wanted : task.cost
 }
@@ -196,7 +218,7 @@ async function removeUnclaimed(context: Context, task: Claimed, files: readonly 
   const keys = files.map((file) => file.store_key)
   const rows = await context.db.rows<{ store_key: string }>(claimedFiles, [keys])
   const claimed = new Set(rows.map((row) => row.store_key))
-  if (claimed.size > 0) context.events.publish('task', task.id)
+  if (claimed.size > 0 || keys.length === 0) context.events.publish('task', task.id)
   await Promise.all(keys.filter((key) => !claimed.has(key)).map((key) => context.files.remove(key)))
 }
 

@@ -6,7 +6,7 @@ import { OPEN_MODELS } from './submit.ts'
 import type { Task, TaskName } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { outputsOf } from './task-input.ts'
+import { outputsOf, toolOf } from './task-input.ts'
 
 const readForRetry = statement('task for retry', 'select model_id, kind, input from task where id = $1')
 
@@ -33,7 +33,13 @@ export async function retryTask(
   const [stored] = await context.db.rows<TaskInput & { model_id: bigint }>(readForRetry, [task.id])
   if (!stored) throw refusal('task_not_found', { id: task.handle })
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(stored.kind, stored.model_id, outputsOf(stored))
+    const quote = context.catalog.quote(
+      stored.kind,
+      stored.model_id,
+      outputsOf(stored),
+      OPEN_MODELS,
+      toolOf(stored),
+    )
     const [row] = await context.db.rows<{
       outcome: string
       available: bigint | null

@@ -16,6 +16,11 @@ begin
   return v_turn;
 end $$;
 
+-- What a work is called until its owner changes that: its title, or how what was asked for begins.
+create or replace function work_title_v1(p_input jsonb) returns text language sql immutable as $$
+  select left(split_part(trim(coalesce(p_input ->> 'title', p_input ->> 'topic', p_input ->> 'prompt', '')), chr(10), 1), 200)
+$$;
+
 -- What was quoted must still be so: the model is in a state it may be used in (open, unless an administrator
 -- asks), no price of its own has come, the version is the latest. A cached catalogue never sells what is closed,
 -- nor at a stale price.
@@ -108,7 +113,8 @@ begin
     cost, charged, hold_id, turn, max_attempts, deadline) overriding system value
   values (v_task, p_handle, p_account, p_kind, p_state, p_model, p_price_subject, p_price_version, p_input, p_parameters,
     v_cost, v_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
-  insert into work (task_id, account_id) values (v_task, p_account);
+  insert into work (task_id, account_id, kind, tool, title)
+  values (v_task, p_account, p_kind, p_input ->> 'tool', work_title_v1(p_input));
   if p_idempotency_key is not null then
     update idempotency i set task_id = v_task
     where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
@@ -241,5 +247,6 @@ begin
     hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
     deadline = now() + p_time_allowed, updated_at = now()
   where id = p_task;
+  update work set kind = p_kind, tool = p_input ->> 'tool', title = work_title_v1(p_input) where task_id = p_task;
   outcome := 'edited';
 end $$;

@@ -7,7 +7,7 @@ import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
 import type { TaskInput } from './task-input.ts'
-import { outputsOf, sourceOf } from './task-input.ts'
+import { outputsOf, sourceOf, toolOf } from './task-input.ts'
 
 export type Submission = TaskInput & {
   /** The model's name or number, or null for the default of the kind. */
@@ -67,7 +67,13 @@ async function submit(
   const timeMs = preset.needsApproval ? APPROVAL_MS : preset.taskMs
   // A price that changed since the catalogue was read is quoted again; it cannot change faster than this.
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(kind, submission.model, outputsOf(submission), modelStates)
+    const quote = context.catalog.quote(
+      kind,
+      submission.model,
+      outputsOf(submission),
+      modelStates,
+      toolOf(submission),
+    )
     const handle = preset.taskHandle(kind, context.clock.now().getTime(), context.ids.token(9))
     const [row] = await context.db.rows<Row>(submitTaskStatement, [
       context.keys.chain,

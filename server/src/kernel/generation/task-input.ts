@@ -1,9 +1,10 @@
 import type { CustomJob, ImageJob, VideoJob } from '../ports/provider.ts'
+import type { ToolValues } from '../tools/writing-tool.ts'
 
-export type TaskKind = 'image' | 'video' | 'custom'
+export type TaskKind = 'image' | 'video' | 'custom' | 'text' | 'deck'
 
-/** What a model is for: tasks, or text that is written while somebody waits. */
-export type ModelKind = TaskKind | 'text' | 'vision'
+/** What a model is for: tasks, or looking at a picture while somebody waits. */
+export type ModelKind = TaskKind | 'vision'
 
 type JobOnly = 'kind' | 'model' | 'source'
 
@@ -19,10 +20,25 @@ export type VideoInput = Omit<VideoJob, JobOnly> & { source?: string }
 /** What a call of an operator's own is made from: its parameters, checked against the model's declaration. */
 export type CustomInput = Omit<CustomJob, JobOnly>
 
+/** What a text is written from: a tool of the site's, and what was filled in (kernel/tools/text-input.ts). */
+export type TextInput = {
+  tool: string
+  /** Of the tool, when it was asked for. */
+  toolVersion: number
+  /** What the work is called until its owner changes that. */
+  title: string
+  values: ToolValues
+}
+
+/** What a deck is made from. `outline` names what it is to go through, in order; empty leaves that to the model. */
+export type DeckInput = { topic: string; outline: readonly string[] }
+
 export type TaskInput =
   | { kind: 'image'; input: ImageInput }
   | { kind: 'video'; input: VideoInput }
   | { kind: 'custom'; input: CustomInput }
+  | { kind: 'text'; input: TextInput }
+  | { kind: 'deck'; input: DeckInput }
 
 /** How many outputs a task has: what its price is multiplied by. */
 export function outputsOf(what: TaskInput): number {
@@ -31,5 +47,10 @@ export function outputsOf(what: TaskInput): number {
 
 /** The store key of the picture a task starts from, if it has one. */
 export function sourceOf(what: TaskInput): string | undefined {
-  return what.kind === 'custom' ? undefined : what.input.source
+  return what.kind === 'image' || what.kind === 'video' ? what.input.source : undefined
+}
+
+/** The tool whose price a task has, if it has one. */
+export function toolOf(what: TaskInput): string | undefined {
+  return what.kind === 'text' ? what.input.tool : undefined
 }

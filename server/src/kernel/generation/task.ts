@@ -48,6 +48,10 @@ export type Task = {
   /** The vendor's own number of the job, where it has one. */
   remoteId: string | null
   files: TaskFile[]
+  /** Its work: the number, the title, and, once it has been written, the text as it is now. */
+  workId: bigint
+  title: string
+  text: string | null
   createdAt: Date
   updatedAt: Date
 }
@@ -70,6 +74,9 @@ export type TaskViewRow = {
   max_attempts: number
   remote_id: string | null
   files: TaskFile[] | null
+  work_id: bigint
+  title: string
+  body: string | null
   created_at: Date
   updated_at: Date
 }
@@ -78,6 +85,7 @@ export type TaskViewRow = {
 export const TASK_VIEW = `t.id, t.handle, t.account_id,
   (select a.username from account a where a.id = t.account_id) as owner, t.model_id, t.kind, t.state, t.progress, t.cost, t.charged, t.input ->> 'prompt' as prompt, t.parameters,
   t.failure, t.attempts, t.max_attempts, t.remote_id, t.created_at, t.updated_at,
+  w.id as work_id, w.title, w.body,
   case when t.state = 'succeeded' then (
     select json_agg(json_build_object('storeKey', f.store_key, 'mediaType', f.media_type, 'width', f.width,
       'height', f.height) order by f.position)
@@ -96,6 +104,9 @@ export function toTask(row: TaskViewRow): Task {
     mostAttempts: row.max_attempts,
     remoteId: row.remote_id,
     files: row.files ?? [],
+    workId: row.work_id,
+    title: row.title,
+    text: row.body,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   }

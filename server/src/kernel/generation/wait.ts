@@ -36,7 +36,7 @@ export async function runTask(
   const { taskId } = await submitTask(context, actor, submission)
   const task = await awaitTask(context, actor, taskId, longestWaitMs)
   if (task.state === 'succeeded') return task
-  if (!ENDED[task.state]) throw refusal('generation_running', { id: task.handle })
+  if (!ENDED[task.state]) throw refusal('generation_running', { id: task.handle, workId: task.workId })
   throw refusal('generation_failed', { id: task.handle, reason: task.failure ?? 'unknown' })
 }
 

@@ -75,6 +75,13 @@ export type TextJob = {
    * built-in renderer, which reads nothing, knows by this which form to fill in.
    */
   purpose?: string
+  /**
+   * What was filled into that template, by the names of its inputs (`WritingTool.inputs`, `keywords`, `supplement`; for
+   * the purpose `deck`: `topic`, and `outline` one item a line). It stands in the messages too, for those who read.
+   */
+  values?: Readonly<Record<string, string>>
+  /** Set when the text must be one JSON object, for a vendor that can be told so. */
+  format?: 'json'
   system: string
   messages: readonly TextMessage[]
   maxTokens: number

@@ -15,9 +15,14 @@ export type Written = {
  */
 export async function collectText(
   parts: AsyncIterable<TextPart>,
-  bounds: { signal: AbortSignal; mostCharacters: number },
+  bounds: {
+    signal: AbortSignal
+    mostCharacters: number
+    /** Told of the text so far, after each piece. */
+    onText?: (text: string) => void
+  },
 ): Promise<Written> {
-  const { signal, mostCharacters } = bounds
+  const { signal, mostCharacters, onText } = bounds
   signal.throwIfAborted()
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -31,6 +36,7 @@ export async function collectText(
       const part = next.value
       if (part.type === 'end') return { text, reason: part.reason, usage: part.usage }
       text += part.text
+      onText?.(text)
       if (text.length > mostCharacters) {
         // Never through the middle of a character.
         const cut = text.slice(0, mostCharacters).replace(/[\uD800-\uDBFF]$/, '')

@@ -8,9 +8,6 @@ import { credits } from '../money.ts'
 import type { Page, PageRequest } from '../paging.ts'
 import { toPage } from '../paging.ts'
 
-/** A work in its owner's history: the task that made it, under the work's own number. */
-export type HistoryItem = Task & { workId: bigint }
-
 export type HistoryRequest = PageRequest & {
   kind: TaskKind | null
   states: readonly TaskState[] | null
@@ -19,7 +16,7 @@ export type HistoryRequest = PageRequest & {
   until: Date | null
 }
 
-export type History = Page<HistoryItem> & {
+export type History = Page<Task> & {
   /** Over everything that matches, not only this page: pictures that came out, and what was paid, net. */
   summary: { succeeded: number; charged: Credits }
 }
@@ -38,7 +35,7 @@ export async function readHistory(
       ${from ? sql`and w.created_at >= ${from}` : sql``}
       ${until ? sql`and w.created_at < ${until}` : sql``}`
   const [rows, totals] = await Promise.all([
-    sql<TaskViewRow & { work_id: bigint }>`select w.id as work_id, ${sql.raw(TASK_VIEW)} ${matching}
+    sql<TaskViewRow>`select ${sql.raw(TASK_VIEW)} ${matching}
       order by w.id desc limit ${request.limit} offset ${(request.page - 1) * request.limit}`.execute(
       context.db.kysely,
     ),
@@ -48,7 +45,7 @@ export async function readHistory(
       ${matching}`.execute(context.db.kysely),
   ])
   const total = totals.rows[0]
-  const items = rows.rows.map(({ work_id: workId, ...row }) => ({ ...toTask(row), workId }))
+  const items = rows.rows.map(toTask)
   return {
     ...toPage({ page: request.page, limit: request.limit }, items, total?.total ?? 0),
     summary: { succeeded: Number(total?.succeeded ?? 0), charged: credits(total?.charged ?? 0n) },
