@@ -35,7 +35,7 @@ export default {
       'dialects/([^/]+)/',
       ['dialects/$1/', 'dialects/shared/', 'http/dialect\\.ts$', 'kernel/'],
     ),
-    ...['providers', 'gateways', 'platforms', 'files', 'mail', 'limits'].map((edge) =>
+    ...['providers', 'gateways', 'platforms', 'decks', 'files', 'mail', 'limits'].map((edge) =>
       only(`${edge}-see-ports`, 'Edges know their port and are strangers to each other.', `${edge}/([^/]+)`, [
         `${edge}/$1`,
         `${edge}/shared/`,

@@ -1,5 +1,7 @@
+import { createPptxRenderer } from './decks/pptx/pptx-renderer.ts'
 import { createEpay } from './gateways/epay/epay.ts'
 import { createSandbox } from './gateways/sandbox/sandbox.ts'
+import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Provider } from './kernel/ports/provider.ts'
@@ -8,9 +10,14 @@ import { createOpenAiCompatible } from './providers/openai/openai.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
 
 /** Every vendor and gateway this version knows; the server and the command line are handed the same. */
-export function createEdges(outbound: Outbound): { providers: Provider[]; gateways: Gateway[] } {
+export function createEdges(outbound: Outbound): {
+  providers: Provider[]
+  gateways: Gateway[]
+  decks: DeckRenderer
+} {
   return {
     providers: [createSketch(), createOpenAiCompatible(outbound), createHttpModel(outbound)],
     gateways: [createEpay(outbound), createSandbox()],
+    decks: createPptxRenderer(),
   }
 }
