@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
@@ -13,7 +14,7 @@ import { fileUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
-import { toIssues, unstorablePart } from './issues.ts'
+import { shorten, toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
 import { mountNotifications } from './payments.ts'
@@ -260,7 +261,7 @@ function explain(
   if (error instanceof KernelError) {
     const own = route?.refusals[error.code as ErrorCode]
     const refuse = (own ?? refusals[error.code as ErrorCode]) as (details: ErrorDetails[ErrorCode]) => Reply
-    return { reply: withRetryAfter(refuse(error.details), error.details), code: error.code }
+    return { reply: withRetryAfter(refuse(withShortName(error.details)), error.details), code: error.code }
   }
   if (error.validation) {
     return { reply: (route?.invalid ?? faults.invalid)(toIssues(error.validation)), code: 'invalid' }
@@ -280,6 +281,13 @@ function explain(
     default:
       return { reply: faults.crash(), code: 'crash' }
   }
+}
+
+/** What is wrong may be a field of the client's own naming. */
+function withShortName<Details extends object>(details: Details): Details {
+  return 'field' in details && typeof details.field === 'string'
+    ? { ...details, field: shorten(details.field) }
+    : details
 }
 
 function withRetryAfter(reply: Reply, details: object): Reply {
@@ -350,12 +358,12 @@ function answerRawSocket(
     return
   }
   const { faults } = dialect
-  const [answer, line] =
+  const answer =
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? [faults.tooSlow(), '408 Request Timeout']
+      ? faults.tooSlow()
       : error.code === 'HPE_HEADER_OVERFLOW'
-        ? [faults.malformedRequest(), '431 Request Header Fields Too Large']
-        : [faults.malformedRequest(), '400 Bad Request']
+        ? faults.headersTooLarge()
+        : faults.malformedRequest()
   const body = JSON.stringify(answer.body)
   const headers = {
     'content-type': 'application/json; charset=utf-8',
@@ -364,7 +372,7 @@ function answerRawSocket(
     ...BARE_HEADERS,
   }
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${line}\r\n${head.join('')}\r\n${body}`)
+  socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${head.join('')}\r\n${body}`)
 }
 
 function count(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {

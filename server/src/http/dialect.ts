@@ -24,6 +24,7 @@ export type Faults = {
   badJson: () => Reply
   invalid: (issues: readonly Issue[]) => Reply
   malformedRequest: () => Reply
+  headersTooLarge: () => Reply
   unknownRoute: (method: string, path: string) => Reply
   tooLarge: () => Reply
   unsupportedType: () => Reply

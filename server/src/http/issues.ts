@@ -33,7 +33,7 @@ const DEEPEST = 64
 const LONGEST_NAME = 100
 
 /** Names can be the client's own, of any length; a reply does not send megabytes back. */
-function shorten(field: string): string {
+export function shorten(field: string): string {
   return field.length > LONGEST_NAME ? `${field.slice(0, LONGEST_NAME)}…` : field
 }
 

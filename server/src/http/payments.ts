@@ -17,6 +17,12 @@ export function mountNotifications(app: FastifyInstance, context: Context, diale
       { parseAs: 'string', bodyLimit: LARGEST_NOTIFICATION },
       (_request, body, done) => done(null, body),
     )
+    // What is no content type at all would be refused before the gateway's adapter is asked.
+    scope.addHook('onRequest', async ({ headers }) => {
+      const type = headers['content-type']
+      if (type !== undefined && !/^[^\s/;]+\/[^\s/;]+\s*(;|$)/.test(type))
+        headers['content-type'] = 'application/octet-stream'
+    })
     scope.route({
       method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
       url: dialect.preset.notifyPath(':channel'),

@@ -82,6 +82,12 @@ const REFUSALS: { readonly [Code in ErrorCode]?: (details: ErrorDetails[Code]) =
     code: 'SecurityTokenExpired',
     message: 'The security token has expired.',
   }),
+  // The account logged out, or its password changed: the keys went with the session.
+  credentials_revoked: () => ({
+    status: 403,
+    code: 'SecurityTokenExpired',
+    message: 'The session of this security token has ended.',
+  }),
   account_missing: () => DENIED,
   account_disabled: () => ({ ...DENIED, message: 'The account is disabled.' }),
   forbidden: () => ({ ...DENIED, message: "This name is another account's." }),

@@ -52,6 +52,7 @@ export const faults: Faults = {
   badJson: () => refuse(400, '请求体不是有效的JSON'),
   invalid: refuseIssues,
   malformedRequest: () => refuse(400, '请求格式不正确'),
+  headersTooLarge: () => refuse(400, '请求头过大', 431),
   unknownRoute: (method, path) => refuse(404, `接口不存在: ${method} ${path.slice(0, 200)}`),
   tooLarge: () => refuse(400, '请求体过大'),
   unsupportedType: () => refuse(400, '请使用 application/json 格式的请求体'),

@@ -33,6 +33,7 @@ export const faults: Faults = {
   badJson: () => refuse(400, 'The request body is not valid JSON'),
   invalid: refuseIssues,
   malformedRequest: () => refuse(400, 'Malformed request'),
+  headersTooLarge: () => refuse(431, 'The request headers are too large'),
   unknownRoute: (method, path) => refuse(404, `No such endpoint: ${method} ${path.slice(0, 200)}`),
   tooLarge: () => refuse(413, 'The request body is too large'),
   unsupportedType: () => refuse(415, 'Send the request body as application/json'),

@@ -87,10 +87,9 @@ const LARGEST_SEED = 2_147_483_647
 /** Reads a picture's parameters by the names that models of this trade use for them. */
 async function toImageInput(context: Context, sent: TaskBody) {
   const { width, height } = readSize(sent, { width: 1_024, height: 1_024 })
-  const source = await readSource(context, sent)
   const strength = readNumber(sent, ['strength', 'denoising_strength'])
   const negativePrompt = readText(sent, ['negative_prompt', 'negativePrompt'])
-  return {
+  const input = {
     prompt: readText(sent, ['prompt', 'text', 'description']) ?? '',
     width,
     height,
@@ -99,22 +98,24 @@ async function toImageInput(context: Context, sent: TaskBody) {
     guidance: readNumber(sent, ['guidance_scale', 'cfg_scale', 'guidance']) ?? 7,
     watermark: sent.watermark === true,
     ...(negativePrompt !== null && { negativePrompt }),
-    ...(source !== null && { source, strength: strength ?? 0.6 }),
   }
+  // Last, since it is stored: whatever else is wrong must not leave it behind.
+  const source = await readSource(context, sent)
+  return source === null ? input : { ...input, source, strength: strength ?? 0.6 }
 }
 
 async function toVideoInput(context: Context, sent: TaskBody) {
   const { width, height } = readSize(sent, { width: 1_280, height: 720 })
-  const source = await readSource(context, sent)
-  return {
+  const input = {
     prompt: readText(sent, ['prompt', 'text', 'description']) ?? '',
     width,
     height,
     seconds: readNumber(sent, ['duration', 'seconds']) ?? 5,
     fps: readNumber(sent, ['fps']) ?? 24,
     seed: readSeed(context, sent),
-    ...(source !== null && { source }),
   }
+  const source = await readSource(context, sent)
+  return source === null ? input : { ...input, source }
 }
 
 function readText(sent: TaskBody, names: readonly string[]): string | null {

@@ -53,12 +53,14 @@ const submit = route({
   bodyLimit: LARGEST_TASK,
   run: async (context, actor, { body: sent, idempotencyKey, origin }) => {
     const body = sent.body as TaskBody
+    const key = idempotencyKey === null ? null : bindIdempotencyKey('tasks', idempotencyKey, sent)
     const payer = await payerOf(context, actor, sent.user)
+    // Last before the submission, which removes the picture that is stored here when there is no task for it.
     const read = await readTaskBody(context, actor, body, null)
     const { taskId } = await submitTask(context, payer, {
       ...read,
       parameters: body,
-      idempotencyKey: idempotencyKey === null ? null : bindIdempotencyKey('tasks', idempotencyKey, sent),
+      idempotencyKey: key,
       origin,
       modelStates: statesFor(actor),
     })

@@ -61,6 +61,7 @@ export const faults: Faults = {
   badJson: () => refuse(1602, '请求体不是有效的JSON'),
   invalid: refuseIssues,
   malformedRequest: () => refuse(1602, '请求格式不正确', null, 400),
+  headersTooLarge: () => refuse(1602, '请求头过大', null, 431),
   unknownRoute: (method, path) => refuse(1602, `接口不存在: ${method} ${path.slice(0, 200)}`, null, 404),
   tooLarge: () => refuse(1602, '请求体过大', null, 413),
   unsupportedType: () => refuse(1602, '只支持 application/json 格式的请求体', null, 415),

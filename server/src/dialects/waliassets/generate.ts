@@ -108,6 +108,8 @@ const animation = route({
       : refuseIssues(issues),
   run: async (context, actor, { body, idempotencyKey, origin }) => {
     const { prompt, picture } = readContent(body.content)
+    // Before a picture is stored: only the submission removes one that there is no task for.
+    const key = bindKey('generate/animation', idempotencyKey, body)
     const seed = context.ids.integer(1, LARGEST_SEED)
     const source = picture === null ? null : await storePictureFrom(context, 'content', picture)
     return runTask(context, actor, {
@@ -116,7 +118,7 @@ const animation = route({
       input: { prompt, ...CLIP, seed, ...(source !== null && { source }) },
       // Never the picture itself: histories stay small (W12).
       parameters: { model: body.model, content: prompt, has_image: picture !== null, seed },
-      idempotencyKey: bindKey('generate/animation', idempotencyKey, body),
+      idempotencyKey: key,
       origin,
     })
   },

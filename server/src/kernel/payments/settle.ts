@@ -46,6 +46,8 @@ async function verifyReport(
 ): Promise<VerifiedPayment | ReportFlaw> {
   const named = vouchers.filter(({ merchant }) => merchant === report.merchant)
   if (named.length === 0) return 'other_merchant'
+  // PostgreSQL takes no NUL: no order has one in its number, and a trade that had could not be kept.
+  if (`${report.tradeNumber}${report.gatewayTrade}`.includes('\0')) return 'unknown_order'
   const order = await findOrderByTradeNumber(context, report.tradeNumber)
   if (!order) return 'unknown_order'
   if (order.channelId !== open.channel.id) return 'other_channel'
