@@ -1,5 +1,7 @@
+import { createAlipay } from './gateways/alipay/alipay.ts'
 import { createEpay } from './gateways/epay/epay.ts'
 import { createSandbox } from './gateways/sandbox/sandbox.ts'
+import { createWechatPay } from './gateways/wechat-pay/wechat-pay.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Provider } from './kernel/ports/provider.ts'
@@ -10,6 +12,6 @@ import { createSketch } from './providers/sketch/sketch.ts'
 export function createEdges(outbound: Outbound): { providers: Provider[]; gateways: Gateway[] } {
   return {
     providers: [createSketch(), createHttpModel(outbound)],
-    gateways: [createEpay(outbound), createSandbox()],
+    gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
   }
 }
