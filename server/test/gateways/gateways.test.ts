@@ -13,7 +13,7 @@ import { addChannel, listChannels, updateChannel } from '../../src/kernel/paymen
 import { createOrder } from '../../src/kernel/payments/create-order.ts'
 import type { Order } from '../../src/kernel/payments/order.ts'
 import { readOrderById } from '../../src/kernel/payments/order.ts'
-import { refundOrder } from '../../src/kernel/payments/refund.ts'
+import { askAfterRefunds, refundOrder } from '../../src/kernel/payments/refund.ts'
 import type { GatewayAccount, RawNotification } from '../../src/kernel/ports/gateway.ts'
 import { readBalance } from '../../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
@@ -372,6 +372,43 @@ test('a refund under way is never sent again; asking for it once more asks the g
   assert.deepEqual([await stateOf(lost), await available(accountId)], ['refunded', 0n])
   await deliver(native.genuine(lost), notifyUrl(native.uuid))
   assert.equal(await available(accountId), 0n, 'a refunded order is not credited again')
+})
+
+test('a refund that stays under way is asked after by the clock, once in ten minutes and by one process', async () => {
+  const { accountId } = await createUser(site.context, units(0))
+  const made: Order[] = []
+  for (const counter of [counters[0], counters[2], counters[4]]) {
+    assert.ok(counter)
+    const order = await buy(accountId, counter)
+    await counter.pay(order)
+    assert.equal((await deliver(counter.genuine(order), notifyUrl(counter.uuid))).status, 200)
+    made.push(order)
+  }
+  epay.misbehaves('cut')
+  for (const standIn of [alipay, wechatPay]) standIn.misbehaves('refund-processing')
+  for (const { id } of made)
+    await assert.rejects(refundOrder(site.context, id, null), { code: 'gateway_failed' })
+  epay.misbehaves(null)
+  for (const standIn of [alipay, wechatPay]) standIn.misbehaves(null)
+  wechatPay.settleRefunds()
+  assert.equal(await askAfterRefunds(site.context), 0, 'not yet')
+  await site.context.db.rows(
+    statement(
+      'ten minutes later',
+      `update payment_order set updated_at = updated_at - interval '11 minutes' where id = any ($1)`,
+    ),
+    [made.map(({ id }) => id)],
+  )
+  const asked = () =>
+    wechatPay.requests.filter(({ method, path }) => method === 'GET' && path.includes('refunds'))
+  const before = asked().length
+  const other = await site.another()
+  await Promise.all([askAfterRefunds(site.context), askAfterRefunds(other), askAfterRefunds(site.context)])
+  assert.equal(asked().length, before + 1)
+  // Alipay never took it, WeChat did it, and epay cannot be asked: that one waits for an operator.
+  assert.deepEqual(await Promise.all(made.map(stateOf)), ['refunding', 'paid', 'refunded'])
+  assert.equal(await available(accountId), units(100))
+  assert.equal(await askAfterRefunds(site.context), 0)
 })
 
 test('a channel that its gateway would not understand is refused when it is set up, in a sentence', async () => {

@@ -6,8 +6,8 @@ import { GatewayError } from '../ports/gateway.ts'
 import { readBalance } from '../wallet/balance.ts'
 import { channelById } from './channels.ts'
 import { accountOfOrder } from './merchant-accounts.ts'
-import type { Order } from './order.ts'
-import { readOrderById } from './order.ts'
+import type { Order, OrderRow } from './order.ts'
+import { ORDER_COLUMNS, readOrderById, toOrder } from './order.ts'
 
 const claimRefund = statement('claim refund', 'select claim_refund_v1($1, $2, $3) as outcome')
 const endRefund = statement('end refund', 'select end_refund_v1($1, $2, $3) as done')
@@ -26,24 +26,44 @@ function toRefund({ tradeNumber, amountFen, gatewayTrade }: Order): GatewayRefun
 
 /**
  * Asks the gateway what became of a refund that nobody could tell the end of, and ends it here likewise.
- * @returns false when there is none, when it was only just sent, or when the gateway keeps no books of refunds.
+ * @returns null when there is none, when it was only just sent, or when the gateway keeps no books of refunds.
  */
-async function endPendingRefund(context: Context, order: Order): Promise<boolean> {
+async function endPendingRefund(context: Context, order: Order): Promise<RefundOutcome | null> {
   const open = await channelById(context, order.channelId)
   const { askRefund } = open.gateway
-  if (!askRefund || (await context.db.rows(takeAsking, [order.id])).length === 0) return false
-  let outcome: RefundOutcome
+  if (!askRefund || (await context.db.rows(takeAsking, [order.id])).length === 0) return null
   try {
-    outcome = await askRefund(await accountOfOrder(context, open, order), toRefund(order))
+    const outcome = await askRefund(await accountOfOrder(context, open, order), toRefund(order))
+    if (outcome !== 'unknown')
+      await context.db.rows(endRefund, [context.keys.chain, order.id, outcome === 'done'])
+    return outcome
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     context.log.error({ order: order.id, error }, 'a gateway could not be asked after a refund')
-    throw refusal('gateway_failed')
+    return 'unknown'
   }
-  if (outcome !== 'unknown')
-    await context.db.rows(endRefund, [context.keys.chain, order.id, outcome === 'done'])
-  if (outcome !== 'done') throw refusal('gateway_failed')
-  return true
+}
+
+const refundsUnderWay = statement(
+  'refunds under way',
+  `select ${ORDER_COLUMNS} from payment_order
+   where state = 'refunding' and updated_at < now() - interval '10 minutes'
+     and channel_id in (select id from payment_channel where gateway = any ($1))
+   order by updated_at limit 20`,
+)
+
+/**
+ * Asks after the refunds that gateways took and had not done at once, so that none waits for an operator to
+ * remember it. Safe to run in any number of processes at once.
+ *
+ * @returns how many were asked after.
+ */
+export async function askAfterRefunds(context: Context): Promise<number> {
+  const askable = [...context.gateways.values()].filter(({ askRefund }) => askRefund !== undefined)
+  if (askable.length === 0) return 0
+  const rows = await context.db.rows<OrderRow>(refundsUnderWay, [askable.map(({ name }) => name)])
+  for (const row of rows) await endPendingRefund(context, toOrder(row))
+  return rows.length
 }
 
 /**
@@ -72,7 +92,9 @@ export async function refundOrder(
     throw refusal('insufficient_credits', { required: order.credits, available })
   }
   if (claimed?.outcome !== 'claimed') {
-    if (await endPendingRefund(context, order)) return readOrderById(context, orderId)
+    const outcome = await endPendingRefund(context, order)
+    if (outcome === 'done') return readOrderById(context, orderId)
+    if (outcome !== null) throw refusal('gateway_failed')
     throw refusal('order_not_refundable', { id: order.handle })
   }
   try {
