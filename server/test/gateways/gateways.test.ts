@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
+import { inspect } from 'node:util'
+import { pino } from 'pino'
 import { statement } from '../../src/db/database.ts'
 import { createOutbound } from '../../src/files/fetch-remote.ts'
 import { createAlipay } from '../../src/gateways/alipay/alipay.ts'
@@ -409,6 +411,50 @@ test('a refund that stays under way is asked after by the clock, once in ten min
   assert.deepEqual(await Promise.all(made.map(stateOf)), ['refunding', 'paid', 'refunded'])
   assert.equal(await available(accountId), units(100))
   assert.equal(await askAfterRefunds(site.context), 0)
+})
+
+test('what a gateway echoes of our authorization and keys reaches no error and no log', async () => {
+  const lines: string[] = []
+  const log = site.context.log
+  const { accountId } = await createUser(site.context, units(0))
+  const scanned = [counters[2] ?? assert.fail(), counters[4] ?? assert.fail()]
+  const paid = await Promise.all(scanned.map((counter) => buy(accountId, counter)))
+  for (const [index, counter] of scanned.entries()) {
+    const order = paid[index] ?? assert.fail()
+    await counter.pay(order)
+    assert.equal((await deliver(counter.genuine(order), notifyUrl(counter.uuid))).status, 200)
+  }
+  const open = await Promise.all(scanned.map((counter) => buy(accountId, counter)))
+  const from = [alipay.requests.length, wechatPay.requests.length] as const
+  site.context.log = pino(
+    { level: 'trace', serializers: { error: pino.stdSerializers.errWithCause } },
+    { write: (line) => void lines.push(line) },
+  )
+  try {
+    for (const standIn of [alipay, wechatPay]) standIn.misbehaves('echo')
+    for (const counter of scanned)
+      lines.push(inspect(await buy(accountId, counter).catch((error: unknown) => error), { depth: 9 }))
+    for (const { id } of paid)
+      lines.push(
+        inspect(await refundOrder(site.context, id, null).catch((error: unknown) => error), { depth: 9 }),
+      )
+    await expire(open)
+    await pollOrders(site.context)
+  } finally {
+    site.context.log = log
+  }
+  const written = lines.join('')
+  assert.match(written, /alipay refused: INVALID_PARAMETER bad header \*\*\*/)
+  assert.match(written, /wechat-pay refused: PARAM_ERROR bad \*\*\*/)
+  assert.match(written, /was not closed at its gateway/)
+  const sent = [...alipay.requests.slice(from[0]), ...wechatPay.requests.slice(from[1])]
+  assert.ok(sent.length >= 6)
+  for (const { headers } of sent) {
+    const signature = /sign(?:ature)?="?([A-Za-z0-9+/=]{100,})/.exec(headers.authorization ?? '')?.[1]
+    assert.ok(signature !== undefined && !written.includes(signature))
+  }
+  for (const secret of [wechatPay.apiV3Key, 'PRIVATE KEY', alipay.privateKeyPem.slice(100, 150)])
+    assert.ok(!written.includes(secret))
 })
 
 test('a channel that its gateway would not understand is refused when it is set up, in a sentence', async () => {
