@@ -23,6 +23,8 @@ try {
 
 function explain(error: unknown): string {
   if (error instanceof KernelError) {
+    if ('reason' in error.details && error.details.reason !== undefined)
+      return `Refused: ${error.details.reason}`
     const details = JSON.stringify(error.details, (_name, value) =>
       typeof value === 'bigint' ? String(value) : value,
     )

@@ -1,6 +1,8 @@
 import { createPptxRenderer } from './decks/pptx/pptx-renderer.ts'
+import { createAlipay } from './gateways/alipay/alipay.ts'
 import { createEpay } from './gateways/epay/epay.ts'
 import { createSandbox } from './gateways/sandbox/sandbox.ts'
+import { createWechatPay } from './gateways/wechat-pay/wechat-pay.ts'
 import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
@@ -17,7 +19,7 @@ export function createEdges(outbound: Outbound): {
 } {
   return {
     providers: [createSketch(), createOpenAiCompatible(outbound), createHttpModel(outbound)],
-    gateways: [createEpay(outbound), createSandbox()],
+    gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     decks: createPptxRenderer(),
   }
 }

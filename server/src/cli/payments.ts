@@ -11,7 +11,7 @@ import {
 } from '../kernel/payments/channels.ts'
 import { findOrderByTradeNumber, listOrders } from '../kernel/payments/order.ts'
 import { refundOrder } from '../kernel/payments/refund.ts'
-import { readSecretLine } from './input.ts'
+import { readChannelSecret } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
 
@@ -50,7 +50,7 @@ export function createChannelsCommand(shared: (command: Command) => Command): Co
             (options.quirk ?? []).map((one) => one.split('=', 2) as [string, string]),
           )
           const methods = options.methods?.split(',').map((one) => one.trim()) ?? [...context.preset.methods]
-          const secret = await readSecretLine('Key')
+          const secret = await readChannelSecret()
           const added = await addChannel(context, {
             name: options.name ?? gateway,
             gateway,
@@ -75,7 +75,7 @@ export function createChannelsCommand(shared: (command: Command) => Command): Co
       (id: string, options: Shared & { name?: string; url?: string; merchant?: string; key?: boolean }) =>
         withSite(options.site, async (context) => {
           const { name, url, merchant } = options
-          const secret = options.key ? await readSecretLine('Key') : undefined
+          const secret = options.key ? await readChannelSecret() : undefined
           await updateChannel(context, readNumber(id), {
             name,
             merchant,

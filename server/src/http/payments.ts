@@ -35,6 +35,7 @@ export function mountNotifications(app: FastifyInstance, context: Context, diale
           query: queryOf(request.raw.url ?? ''),
           contentType: request.headers['content-type'] ?? '',
           body: typeof request.body === 'string' ? request.body : '',
+          headers: singleHeaders(request.headers),
         })
         if (!answer) {
           const { status, body } = dialect.faults.unknownRoute(request.method, dialect.preset.notifyPath('…'))
@@ -50,4 +51,13 @@ export function mountNotifications(app: FastifyInstance, context: Context, diale
 export function queryOf(url: string): string {
   const at = url.indexOf('?')
   return at < 0 ? '' : url.slice(at + 1)
+}
+
+/** Node joins what is sent twice under one name, so a doubled signature fits nothing. */
+function singleHeaders(headers: FastifyRequest['headers']): Record<string, string> {
+  const single: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === 'string') single[name] = value
+  }
+  return single
 }

@@ -31,7 +31,8 @@ export type ErrorDetails = {
   /** A credit limit below what has been drawn on it. */
   credit_limit_drawn: { drawn: Credits }
   // Asking for something
-  input_invalid: { field: string; problem: InputProblem }
+  /** `reason` is a whole sentence for an operator, where the problem alone would not tell what to do. */
+  input_invalid: { field: string; problem: InputProblem; reason?: string }
   /** `wasMember` tells whoever paid by a membership that has lapsed from who never had one. */
   insufficient_credits: { required: Credits; available: Credits; wasMember?: boolean }
   idempotency_key_reused: Record<never, never>

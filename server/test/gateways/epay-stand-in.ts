@@ -245,8 +245,14 @@ export async function startEpayStandIn({
       }
       const text = encode(facts, key, options.mutate)
       return options.method === 'POST'
-        ? { method: 'POST', query: '', contentType: 'application/x-www-form-urlencoded', body: text }
-        : { method: 'GET', query: text, contentType: '', body: '' }
+        ? {
+            method: 'POST',
+            query: '',
+            contentType: 'application/x-www-form-urlencoded',
+            body: text,
+            headers: {},
+          }
+        : { method: 'GET', query: text, contentType: '', body: '', headers: {} }
     },
     notify: async (tradeNumber, { times = 1, to, ...options } = {}) => {
       const { method, query, contentType, body } = standIn.notification(tradeNumber, options)

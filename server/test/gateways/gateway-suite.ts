@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import {
   type Gateway,
@@ -14,12 +15,18 @@ import {
 export type GatewayBench = {
   gateway: Gateway
   account: GatewayAccount
+  /** What of the account nobody may ever read: its secret, or the keys in that document. */
+  secrets: readonly string[]
+  /** Secrets that are whole and yet not this account's. */
+  otherSecrets: readonly string[]
   /** The payer pays an order that was opened. */
   pay: (tradeNumber: string) => void
   /** What the gateway would send of it. */
   notification: (tradeNumber: string, payment: { amount: string; isPaid: boolean }) => RawNotification
   /** Whether it keeps books that can be asked; otherwise `query` is always null. */
   isAskable: boolean
+  /** Whether it learns of an order only when its payer comes. */
+  isUnknownUntilPaid?: boolean
   /** An account whose gateway nobody can reach; null for one that needs no network. */
   unreachable: GatewayAccount | null
   close: () => Promise<void>
@@ -53,6 +60,7 @@ export function anOrder(changes: Partial<GatewayOrder> = {}): GatewayOrder {
     notifyUrl: 'https://app.example.com/api/pay/epay/notify',
     returnUrl: 'https://app.example.com/pay/return?from=cashier&lang=zh',
     clientIp: '203.0.113.7',
+    expiresAt: new Date(Date.now() + 2 * 3_600_000),
     ...changes,
   }
 }
@@ -76,7 +84,8 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
       const { payUrl, qrCode } = await bench.gateway.create(bench.account, anOrder())
       assert.ok(payUrl !== null || qrCode !== null)
       if (payUrl !== null) assert.match(new URL(payUrl).protocol, /^https?:$/)
-      assert.ok(!`${payUrl} ${qrCode}`.includes(bench.account.secret), 'the secret is in the link')
+      for (const secret of bench.secrets)
+        assert.ok(!`${payUrl} ${qrCode}`.includes(secret), 'the secret is in the link')
     })
 
     for (const [amountFen, amount] of [
@@ -129,7 +138,8 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
         return
       }
       const unpaid = await bench.gateway.query(bench.account, tradeNumber)
-      assert.equal(unpaid?.isPaid, false)
+      if (bench.isUnknownUntilPaid) assert.equal(unpaid, null)
+      else assert.equal(unpaid?.isPaid, false)
       bench.pay(tradeNumber)
       const paid = await bench.gateway.query(bench.account, tradeNumber)
       assert.deepEqual(
@@ -168,10 +178,10 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
     test('believes no notification under another secret, or none', async () => {
       const { tradeNumber } = await opened()
       const notification = bench.notification(tradeNumber, { amount: '9.90', isPaid: true })
-      for (const secret of ['another-secret-0123456789abcdefg', `${bench.account.secret} `, '']) {
+      for (const secret of ['another-secret-0123456789abcdefg', ...bench.otherSecrets, '']) {
         const account = { ...bench.account, secret }
         const error = await refusal(() => bench.gateway.readNotification(account, notification), 'signature')
-        assert.ok(!error.message.includes(bench.account.secret))
+        for (const one of bench.secrets) assert.ok(!inspect(error).includes(one))
       }
     })
 
@@ -210,7 +220,14 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
           rubbish,
           (method, query, contentType, body) => {
             assert.throws(
-              () => bench.gateway.readNotification(bench.account, { method, query, contentType, body }),
+              () =>
+                bench.gateway.readNotification(bench.account, {
+                  method,
+                  query,
+                  contentType,
+                  body,
+                  headers: {},
+                }),
               (error) =>
                 error instanceof GatewayError && (error.kind === 'signature' || error.kind === 'malformed'),
             )
@@ -228,7 +245,52 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
         tradeNumber: order.tradeNumber,
         gatewayTrade: gatewayTrade ?? '',
         amountFen: order.amountFen,
+        refundNumber: `${order.tradeNumber}_refund`,
       })
+    })
+
+    test('closes an order that nobody paid, again and again, and knows of one that was', async (context) => {
+      const { gateway, account } = bench
+      if (!gateway.close) return context.skip('it has no such call')
+      const { tradeNumber } = await opened()
+      await gateway.close(account, tradeNumber)
+      await gateway.close(account, tradeNumber)
+      await gateway.close(account, 'AT_never_opened')
+      const paid = await opened()
+      bench.pay(paid.tradeNumber)
+      await refusal(gateway.close(account, paid.tradeNumber), 'refused')
+    })
+
+    test('says what became of a refund, and does one number once', async (context) => {
+      const { gateway, account } = bench
+      if (!gateway.askRefund) return context.skip('it keeps no books of them')
+      const { tradeNumber, amountFen } = await opened()
+      bench.pay(tradeNumber)
+      const refund = { tradeNumber, amountFen, gatewayTrade: '', refundNumber: `${tradeNumber}_refund` }
+      assert.equal(await gateway.askRefund(account, refund), 'undone')
+      await gateway.refund(account, refund)
+      assert.equal(await gateway.askRefund(account, refund), 'done')
+      await gateway.refund(account, refund)
+      assert.equal((await gateway.query(account, tradeNumber))?.isPaid, false)
+    })
+
+    test('finds its account whole, and says in one sentence what another lacks', async (context) => {
+      const { gateway, account } = bench
+      if (!gateway.checkAccount) return context.skip('any secret will do')
+      assert.equal(gateway.checkAccount(account), null)
+      for (const wrong of [
+        { ...account, secret: '' },
+        { ...account, secret: '{}' },
+        { ...account, secret: '[]' },
+        { ...account, secret: account.secret.slice(0, -1) },
+        { ...account, merchant: 'somebody' },
+        { ...account, options: { mode: 'wrong' } },
+        { ...account, options: { wrong: '1' } },
+      ]) {
+        const sentence = gateway.checkAccount(wrong)
+        assert.match(sentence ?? '', /^[a-z-]+: .+\.$|^the .+\.$|^[a-z-]+ has .+\.$/)
+        for (const secret of bench.secrets) assert.ok(!sentence?.includes(secret))
+      }
     })
 
     test('opens nothing without a secret, and knows that it did not', async () => {
@@ -239,14 +301,14 @@ export function testGateway(name: string, setup: () => Promise<GatewayBench>): v
       const account = bench.unreachable
       if (account === null) return context.skip('it needs no network')
       const { gateway } = bench
-      const paid = { tradeNumber: 'AT_1', gatewayTrade: '1', amountFen: 1n }
+      const paid = { tradeNumber: 'AT_1', gatewayTrade: '1', amountFen: 1n, refundNumber: 'AT_1_refund' }
       for (const work of [
         gateway.create(account, anOrder()),
         gateway.query(account, 'AT_1'),
         gateway.refund(account, paid),
       ]) {
-        const { message } = await refusal(work, 'unavailable')
-        assert.ok(!message.includes(account.secret))
+        const error = await refusal(work, 'unavailable')
+        for (const one of bench.secrets) assert.ok(!inspect(error, { depth: 9 }).includes(one))
       }
     })
 

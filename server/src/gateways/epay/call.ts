@@ -1,5 +1,6 @@
 import { type GatewayAccount, GatewayError } from '../../kernel/ports/gateway.ts'
 import { type Outbound, OutboundError, type OutboundReply } from '../../kernel/ports/outbound.ts'
+import { type Answer, readAnswer } from '../shared/answer.ts'
 
 export type EpayCall = {
   file: 'mapi.php' | 'api.php'
@@ -9,15 +10,6 @@ export type EpayCall = {
   fields: Readonly<Record<string, string>>
   /** Whether it changes anything there. Asking does not, so asking is never `ambiguous`. */
   isEffect: boolean
-}
-
-/** An answer with code 1. Numbers are the digits that were sent: `2.00` stays `2.00`, long ids stay whole. */
-export type EpayAnswer = {
-  /** A field as text; empty when it is missing or neither text nor number. */
-  text: (name: string) => string
-  /** The object in a field; null when there is none. */
-  nested: (name: string) => EpayAnswer | null
-  has: (name: string) => boolean
 }
 
 const TIMEOUT_MS = 15_000
@@ -45,13 +37,9 @@ export function endpoint(account: GatewayAccount, file: string): string {
  * Calls one script and reads its answer. Throws `GatewayError`: `refused` (an `EpayRefusal`), `unavailable`,
  * and, when the answer cannot be understood, `ambiguous` for an effect and `malformed` for a question.
  */
-export async function callEpay(
-  outbound: Outbound,
-  account: GatewayAccount,
-  call: EpayCall,
-): Promise<EpayAnswer> {
+export async function callEpay(outbound: Outbound, account: GatewayAccount, call: EpayCall): Promise<Answer> {
   const reply = await send(outbound, account, call)
-  const answer = parseAnswer(reply)
+  const answer = readAnswer(reply.body)
   checkStatus(call, reply.status, answer, account)
   if (answer === null) throw notUnderstood(call, 'with something that is not its JSON')
   if (answer.text('code') === '') throw notUnderstood(call, 'without a code')
@@ -81,12 +69,7 @@ async function send(outbound: Outbound, account: GatewayAccount, call: EpayCall)
 }
 
 /** Statuses other than 2xx. What a server says while it fails is no proof of what it did. */
-function checkStatus(
-  call: EpayCall,
-  status: number,
-  answer: EpayAnswer | null,
-  account: GatewayAccount,
-): void {
+function checkStatus(call: EpayCall, status: number, answer: Answer | null, account: GatewayAccount): void {
   if (status >= 200 && status < 300) return
   const message = `epay answered HTTP ${status}`
   if (status === 429) throw new GatewayError('unavailable', message)
@@ -101,7 +84,7 @@ function notUnderstood(call: EpayCall, how: string): GatewayError {
 }
 
 /** The gateway's words for an operator: one short line, without the key in case it echoes what we sent. */
-function wordsOf(answer: EpayAnswer | null, { secret }: GatewayAccount): string {
+function wordsOf(answer: Answer | null, { secret }: GatewayAccount): string {
   const words = answer?.text('msg') || answer?.text('message') || ''
   const clean = words
     .replaceAll(secret, '***')
@@ -113,39 +96,4 @@ function wordsOf(answer: EpayAnswer | null, { secret }: GatewayAccount): string 
 /** `1`, `"1"` and PHP's `1.0`. */
 export function isOne(text: string): boolean {
   return /^1(\.0+)?$/.test(text)
-}
-
-// JSON -----------------------------------------------------------------------------------------------------
-
-/** Trimming takes the byte order marks away that PHP files saved by an editor print before their answer. */
-function parseAnswer(reply: OutboundReply): EpayAnswer | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(reply.body).trim(), keepDigits)
-    return isRecord(value) ? readable(value) : null
-  } catch {
-    return null
-  }
-}
-
-/** Node's reviver is told the source text of each number; the types do not know yet. */
-function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
-  return typeof value === 'number' ? (context?.source ?? String(value)) : value
-}
-
-function readable(record: Readonly<Record<string, unknown>>): EpayAnswer {
-  return {
-    text: (name) => {
-      const value = Object.hasOwn(record, name) ? record[name] : ''
-      return typeof value === 'string' ? value.trim() : ''
-    },
-    nested: (name) => {
-      const value = Object.hasOwn(record, name) ? record[name] : null
-      return isRecord(value) ? readable(value) : null
-    },
-    has: (name) => Object.hasOwn(record, name),
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

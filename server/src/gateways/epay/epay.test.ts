@@ -14,6 +14,7 @@ import type {
   Checkout,
   GatewayAccount,
   GatewayErrorKind,
+  GatewayRefund,
   RawNotification,
 } from '../../kernel/ports/gateway.ts'
 import type { Outbound, OutboundRequest } from '../../kernel/ports/outbound.ts'
@@ -42,10 +43,10 @@ after(() => standIn.close())
 
 const withOptions = (options: Record<string, string>): GatewayAccount => ({ ...account, options })
 
-async function open(): Promise<{ tradeNumber: string; gatewayTrade: string; amountFen: bigint }> {
-  const order = anOrder()
-  const { gatewayTrade } = await epay.create(account, order)
-  return { tradeNumber: order.tradeNumber, gatewayTrade: gatewayTrade ?? '', amountFen: order.amountFen }
+async function open(): Promise<GatewayRefund> {
+  const { tradeNumber, amountFen, ...order } = anOrder()
+  const { gatewayTrade } = await epay.create(account, { ...order, tradeNumber, amountFen })
+  return { tradeNumber, gatewayTrade: gatewayTrade ?? '', amountFen, refundNumber: `${tradeNumber}_refund` }
 }
 
 async function openAndPay(): ReturnType<typeof open> {
@@ -62,6 +63,8 @@ testGateway('epay', async () => {
   return {
     gateway: epay,
     account: own,
+    secrets: [own.secret],
+    otherSecrets: [`${own.secret} `],
     pay: behind.pay,
     notification: (tradeNumber, { isPaid }) =>
       behind.notification(tradeNumber, isPaid ? {} : { mutate: 'trade-closed' }),
@@ -137,13 +140,14 @@ describe('the signature of epay V1', () => {
       currency: 'CNY',
       isPaid: true,
     }
-    const get = { method: 'GET', query, contentType: '', body: '' }
+    const get = { method: 'GET', query, contentType: '', body: '', headers: {} }
     assert.deepEqual(epay.readNotification(golden, get), expected)
     const post = {
       method: 'POST',
       query: '',
       contentType: 'application/x-www-form-urlencoded; charset=UTF-8',
       body: query,
+      headers: {},
     }
     assert.deepEqual(epay.readNotification(golden, post), expected)
   })
@@ -504,7 +508,7 @@ describe('paying back through epay', () => {
   test('is refused for what is not paid, unknown, or paid back already', async () => {
     const unpaid = await open()
     await refusal(epay.refund(account, unpaid), 'refused')
-    await refusal(epay.refund(account, { tradeNumber: 'T0', gatewayTrade: 'x', amountFen: 1n }), 'refused')
+    await refusal(epay.refund(account, { ...unpaid, tradeNumber: 'T0', gatewayTrade: 'x' }), 'refused')
     const order = await openAndPay()
     await epay.refund(account, order)
     await refusal(epay.refund(account, order), 'refused')
@@ -636,7 +640,7 @@ describe('reading what epay sends', () => {
     for (const lacking of Object.keys(facts)) {
       const rest = Object.entries(facts).filter(([name]) => name !== lacking)
       const query = new URLSearchParams([...rest, ['sign', signEpay(rest, account.secret, plain)]]).toString()
-      await refusal(() => read({ method: 'GET', query, contentType: '', body: '' }), 'malformed')
+      await refusal(() => read({ method: 'GET', query, contentType: '', body: '', headers: {} }), 'malformed')
     }
   })
 
@@ -651,7 +655,7 @@ describe('reading what epay sends', () => {
     const params = [...Object.entries(facts), ['a=1&b', '2']] as const
     const sign = signEpay(params, account.secret, { keyPrefix: '', isZeroEmpty: false })
     const query = new URLSearchParams({ ...Object.fromEntries(params), sign }).toString()
-    await refusal(() => read({ method: 'GET', query, contentType: '', body: '' }), 'malformed')
+    await refusal(() => read({ method: 'GET', query, contentType: '', body: '', headers: {} }), 'malformed')
   })
 
   test('our own signature on an order cannot be cut into a payment', async () => {
@@ -676,7 +680,7 @@ describe('reading what epay sends', () => {
         .map(([name, value]) => [name, value] as const)
       const plain = { keyPrefix: '', isZeroEmpty: false } as const
       assert.equal(signEpay(text, account.secret, plain), signed.get('sign'), 'the signature does fit')
-      const notification = { method: 'GET', query: attack.toString(), contentType: '', body: '' }
+      const notification = { method: 'GET', query: attack.toString(), contentType: '', body: '', headers: {} }
       await refusal(() => read(notification), 'malformed')
     }
   })

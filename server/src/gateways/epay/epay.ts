@@ -7,7 +7,8 @@ import {
   type PaymentReport,
 } from '../../kernel/ports/gateway.ts'
 import type { Outbound } from '../../kernel/ports/outbound.ts'
-import { callEpay, type EpayAnswer, EpayRefusal, endpoint, isOne } from './call.ts'
+import type { Answer } from '../shared/answer.ts'
+import { callEpay, EpayRefusal, endpoint, isOne } from './call.ts'
 import { readEpayNotification } from './notification.ts'
 import { readOptions } from './options.ts'
 import { signEpay } from './signature.ts'
@@ -112,7 +113,7 @@ function shortName(name: string): string {
   return short
 }
 
-function readCheckout(account: GatewayAccount, answer: EpayAnswer): Checkout {
+function readCheckout(account: GatewayAccount, answer: Answer): Checkout {
   const payUrl =
     payLink(account, answer.text('payurl')) ??
     payLink(account, answer.text('payurl2')) ??
@@ -175,7 +176,7 @@ async function query(
   }
 }
 
-function readReport(account: GatewayAccount, tradeNumber: string, answer: EpayAnswer): PaymentReport | null {
+function readReport(account: GatewayAccount, tradeNumber: string, answer: Answer): PaymentReport | null {
   const order = answer.nested('data') ?? answer
   // A deployment may leave out what we asked with; what it does say must fit, or the kernel refuses it.
   const told = order.text('out_trade_no') || tradeNumber

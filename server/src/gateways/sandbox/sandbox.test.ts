@@ -18,6 +18,8 @@ const sandbox = createSandbox()
 testGateway('sandbox', async () => ({
   gateway: sandbox,
   account,
+  secrets: [account.secret],
+  otherSecrets: [`${account.secret} `],
   pay: () => {},
   notification: (tradeNumber, payment) => signSandboxNotification(account, { tradeNumber, ...payment }),
   isAskable: false,

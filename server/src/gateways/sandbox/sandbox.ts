@@ -48,7 +48,7 @@ export function signSandboxNotification(
   if (account.secret === '') throw new GatewayError('unavailable', 'no sandbox secret is set')
   const body = JSON.stringify({ ...payment, merchant: account.merchant })
   const sign = hmac(account, 'notification', body)
-  return { method: 'POST', query: `sign=${sign}`, contentType: 'application/json', body }
+  return { method: 'POST', query: `sign=${sign}`, contentType: 'application/json', body, headers: {} }
 }
 
 function readNotification(account: GatewayAccount, { query, body }: RawNotification): PaymentReport {

@@ -28,6 +28,31 @@ export async function askAfter(context: Context, order: Order): Promise<PaymentR
 }
 
 /**
+ * Asks after an order in its turn. One that expired unpaid is closed at the gateway, so that nobody pays for what
+ * was let go; one that was paid in that moment refuses to be closed, and is asked after again.
+ */
+async function pollOrder(context: Context, order: Order): Promise<void> {
+  const report = await askAfter(context, order)
+  if (order.state !== 'expired' || report?.isPaid) return
+  if (!(await closeThere(context, order))) await askAfter(context, order)
+}
+
+/** Closes an order at its gateway. @returns false when it was not closed, whyever. */
+async function closeThere(context: Context, order: Order): Promise<boolean> {
+  if (order.channelId === null) return true
+  try {
+    const open = await channelById(context, order.channelId)
+    if (!open.gateway.close) return true
+    await open.gateway.close(await accountOfOrder(context, open, order), order.tradeNumber)
+    return true
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    context.log.warn({ order: order.id, kind: error.kind }, 'an expired order was not closed at its gateway')
+    return false
+  }
+}
+
+/**
  * The caller's order, with what the gateway says of it now. A payment whose notification was lost is credited
  * here too.
  *
@@ -48,15 +73,15 @@ const POLLS_AT_ONCE = 8
 const BATCH = 64
 
 /**
- * Asks after every unpaid order whose time has come, so that a lost notification is found (money rule 9). Safe
- * to run in any number of processes at once.
+ * Asks after every unpaid order whose time has come, so that a lost notification is found (money rule 9); an
+ * expired one is closed at its gateway. Safe to run in any number of processes at once.
  *
  * @returns how many orders were asked after.
  */
 export async function pollOrders(context: Context): Promise<number> {
   const rows = await context.db.rows<OrderRow>(claimPolls, [BATCH])
   const slot = pLimit(POLLS_AT_ONCE)
-  const asked = await Promise.allSettled(rows.map((row) => slot(() => askAfter(context, toOrder(row)))))
+  const asked = await Promise.allSettled(rows.map((row) => slot(() => pollOrder(context, toOrder(row)))))
   for (const result of asked) {
     if (result.status === 'rejected')
       context.log.error({ error: result.reason }, 'an order could not be polled')

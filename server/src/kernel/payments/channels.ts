@@ -125,6 +125,12 @@ function requireUrl(text: string): string {
   return text.replace(/\/+$/, '')
 }
 
+/** What the gateway itself has to say of an account, before anybody tries to pay there. */
+function requireAccount(gateway: Gateway, account: GatewayAccount): void {
+  const reason = gateway.checkAccount?.(account) ?? null
+  if (reason !== null) throw refusal('input_invalid', { field: 'secret', problem: 'format', reason })
+}
+
 /**
  * Adds a channel, with the site's quirks of its gateway unless the input has others; its secret is stored encrypted.
  * @throws payment_method_refused when no such gateway is part of this installation, input_invalid
@@ -133,10 +139,17 @@ export async function addChannel(
   context: Context,
   input: ChannelInput,
 ): Promise<{ id: bigint; uuid: string }> {
-  if (!context.gateways.has(input.gateway)) throw refusal('payment_method_refused', { method: input.gateway })
+  const gateway = context.gateways.get(input.gateway)
+  if (!gateway) throw refusal('payment_method_refused', { method: input.gateway })
   requireSecret(input.secret)
   const url = requireUrl(input.url)
   if (input.merchant === '') throw refusal('input_invalid', { field: 'merchant', problem: 'missing' })
+  const options = { ...context.preset.gatewayOptions[input.gateway], ...input.options }
+  requireAccount(gateway, { url, merchant: input.merchant, secret: input.secret, options })
+  // A site's methods are more than one wallet's: what this gateway cannot serve is not offered through it.
+  const methods = input.methods.filter((method) => gateway.takesMethod?.(method) ?? true)
+  if (methods.length === 0 && input.methods.length > 0)
+    throw refusal('payment_method_refused', { method: input.methods.join(', ') })
   const [row] = await context.db.rows<{ id: bigint; uuid: string }>(addRow, [
     context.ids.uuid(),
     input.name,
@@ -144,8 +157,8 @@ export async function addChannel(
     url,
     input.merchant,
     context.keys.seal(input.secret),
-    JSON.stringify({ ...context.preset.gatewayOptions[input.gateway], ...input.options }),
-    input.methods,
+    JSON.stringify(options),
+    methods,
     input.enabled ?? true,
   ])
   if (!row) throw new Error('the channel was not stored')
@@ -187,6 +200,15 @@ export async function updateChannel(context: Context, id: bigint, changes: Chann
   let secret: string | null = changes.secret ?? ''
   if (secret === '' || isMask(secret) || secret === context.keys.open(row.secret)) secret = null
   else requireSecret(secret)
+  const gateway = context.gateways.get(row.gateway)
+  if (gateway && (secret !== null || url !== undefined || changes.merchant)) {
+    requireAccount(gateway, {
+      url: url ?? row.url,
+      merchant: changes.merchant || row.merchant,
+      secret: secret ?? context.keys.open(row.secret),
+      options: row.options,
+    })
+  }
   const [result] = await context.db.rows<{ done: boolean }>(updateRow, [
     id,
     changes.name || null,

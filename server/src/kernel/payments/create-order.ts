@@ -196,6 +196,7 @@ async function checkOut(
       notifyUrl: `${context.publicUrl}${context.preset.notifyPath(channel.uuid)}`,
       returnUrl: input.returnUrl,
       clientIp: input.origin.ip ?? '127.0.0.1',
+      expiresAt: order.expiresAt,
     })
     await context.db.rows(recordCheckout, [order.id, checkout.payUrl, checkout.qrCode, checkout.gatewayTrade])
     return await readOrderById(context, order.id)

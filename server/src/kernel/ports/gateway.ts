@@ -9,6 +9,7 @@ export type GatewayAccount = {
   url: string
   /** Our merchant id there. */
   merchant: string
+  /** A key or, where a gateway needs several, a JSON document that names them (that gateway's README). */
   secret: string
   /** Quirks of one deployment, by name (facts of the gateway's README). */
   options: Readonly<Record<string, string>>
@@ -26,6 +27,17 @@ export type GatewayOrder = {
   notifyUrl: string
   returnUrl: string
   clientIp: string
+  /** Until when it may be paid; a gateway that can refuses payment after that. */
+  expiresAt: Date
+}
+
+/** Money to be given back. `refundNumber` is the same however often one refund is asked for. */
+export type GatewayRefund = {
+  tradeNumber: string
+  gatewayTrade: string
+  amountFen: bigint
+  /** At most 64 characters of those in a trade number. */
+  refundNumber: string
 }
 
 /** Where the payer goes. `qrCode` is the text of a QR code, never a picture. */
@@ -42,11 +54,27 @@ export type PaymentReport = {
   isPaid: boolean
 }
 
-/** A notification as it arrived, unparsed: signatures are over what was sent. */
-export type RawNotification = { method: string; query: string; contentType: string; body: string }
+/**
+ * A notification as it arrived, unparsed: signatures are over what was sent. The names of `headers` are in lower
+ * case; some gateways sign in them, and nothing else is read from there.
+ */
+export type RawNotification = {
+  method: string
+  query: string
+  contentType: string
+  body: string
+  headers: Readonly<Record<string, string>>
+}
+
+/** What became of a refund: `unknown` while it is under way, or when somebody has to look there. */
+export type RefundOutcome = 'done' | 'undone' | 'unknown'
 
 export type Gateway = {
   name: string
+  /** Whether it can serve a payment method by this name; one that says nothing serves any. */
+  takesMethod?: (method: string) => boolean
+  /** What an account lacks, in one sentence for the operator who sets it up; null when it is whole. */
+  checkAccount?: (account: GatewayAccount) => string | null
   /** Opens an order at the gateway. Throws `GatewayError`. */
   create: (account: GatewayAccount, order: GatewayOrder) => Promise<Checkout>
   /** Asks after an order; null when the gateway does not know it. Throws `GatewayError`. */
@@ -58,11 +86,18 @@ export type Gateway = {
   readNotification: (account: GatewayAccount, notification: RawNotification) => PaymentReport
   /** The answers the gateway expects: taken (also for a repeat), and not taken (it will send again). */
   answers: { taken: GatewayAnswer; refused: GatewayAnswer }
-  /** Pays back. Throws `GatewayError`; `ambiguous` when it may have been done. */
-  refund: (
-    account: GatewayAccount,
-    order: { tradeNumber: string; gatewayTrade: string; amountFen: bigint },
-  ) => Promise<void>
+  /**
+   * Closes an order that nobody shall pay any more; one that is not there, or is closed, is as good as closed.
+   * Throws `GatewayError`; `refused` also when it has been paid.
+   */
+  close?: (account: GatewayAccount, tradeNumber: string) => Promise<void>
+  /** Pays back. Throws `GatewayError`; `ambiguous` when it may have been done, or is under way. */
+  refund: (account: GatewayAccount, refund: GatewayRefund) => Promise<void>
+  /**
+   * Asks after a refund, for gateways that keep books of them. `undone` only when it will not come of itself any
+   * more. Never asked while a `refund` call can still be under way. Throws `GatewayError`.
+   */
+  askRefund?: (account: GatewayAccount, refund: GatewayRefund) => Promise<RefundOutcome>
   /** For a gateway whose payers pay on a page of the site itself. */
   cashier?: Cashier
 }
