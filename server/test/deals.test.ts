@@ -224,15 +224,15 @@ test('a referral code is eight of A–Z and 0–9, one for an account, also when
   assert.equal(new Set(codes).size, 1)
   const [code = ''] = codes
   assert.match(code, /^[A-Z0-9]{8}$/)
-  await registerReferral(context, { accountId: invited }, code.toLowerCase())
-  assert.deepEqual(await tally([registerReferral(context, { accountId: other }, 'NOBODY99')]), {
+  await registerReferral(context.db, { referredId: invited, code: code.toLowerCase() })
+  assert.deepEqual(await tally([registerReferral(context.db, { referredId: other, code: 'NOBODY99' })]), {
     referral_code_unknown: 1,
   })
-  assert.deepEqual(await tally([registerReferral(context, { accountId: inviter }, code)]), {
+  assert.deepEqual(await tally([registerReferral(context.db, { referredId: inviter, code: code })]), {
     referral_code_unknown: 1,
   })
   const second = await ensureReferralCode(context, { accountId: other })
-  await registerReferral(context, { accountId: invited }, second)
+  await registerReferral(context.db, { referredId: invited, code: second })
   const list = await listReferrals(context, { accountId: inviter }, { page: 1, limit: 20 })
   assert.deepEqual([list.total, list.items[0]?.state, list.rewards], [1, 'pending', 0n])
   assert.equal((await listReferrals(context, { accountId: other }, { page: 1, limit: 20 })).total, 0)
