@@ -5,7 +5,7 @@ import { KernelError } from '../src/kernel/errors.ts'
 import { fen, formatYuan } from '../src/kernel/fen.ts'
 import { quotePlan } from '../src/kernel/memberships/plans.ts'
 import type { Credits } from '../src/kernel/money.ts'
-import { credits, units } from '../src/kernel/money.ts'
+import { units } from '../src/kernel/money.ts'
 import { pollOrders } from '../src/kernel/payments/ask-gateway.ts'
 import { addChannel } from '../src/kernel/payments/channels.ts'
 import { createOrder } from '../src/kernel/payments/create-order.ts'
@@ -234,5 +234,3 @@ export async function tally(crowd: readonly Promise<unknown>[]): Promise<Record<
   })
   return Object.fromEntries([...Map.groupBy(names, (name) => name)].map(([name, all]) => [name, all.length]))
 }
-
-export const amount = (count: number): Credits => credits(units(count))
