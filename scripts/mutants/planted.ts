@@ -27,6 +27,14 @@ const EMAIL_CODES = 'server/src/kernel/accounts/email-codes.ts'
 const VERIFY = 'server/src/kernel/wallet/verify.ts'
 const MONEY = 'server/src/kernel/money.ts'
 
+const ORDERS_SQL = 'server/src/kernel/payments/orders.sql'
+const MEMBERSHIPS_SQL = 'server/src/kernel/memberships/extend.sql'
+const PROMOTIONS_SQL = 'server/src/kernel/promotions/promotions.sql'
+const PROMOTIONS_MIGRATION = 'server/migrations/0013-memberships-and-promotions.sql'
+const CALLBACK = 'server/src/kernel/payments/callback.ts'
+
+const deals = (test: string) => ({ file: 'server/test/deals.test.ts', test })
+const credit = (test: string) => ({ file: 'server/src/dialects/ai-creator/credit.test.ts', test })
 const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
 const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
@@ -733,8 +741,10 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        `if p_cost > 0 and post_entry_v1(p_key, v_task.account_id, 'hold'`,
-        `if false and post_entry_v1(p_key, v_task.account_id, 'hold'`,
+        `take_charge_v1(p_key, v_task.account_id, p_kind,
+        p_cost, p_free_reason,`,
+        `take_charge_v1(p_key, v_task.account_id, p_kind,
+        0, 'free',`,
       ),
     ],
     caughtBy: approval('a hundred edits to models of different prices hold what the last one costs'),
@@ -770,5 +780,263 @@ export const PLANTED: readonly Planted[] = [
       ),
     ],
     caughtBy: approval('nobody edits, cancels or retries what is another’s, and nobody edits what runs'),
+  },
+
+  // Memberships, coupons, activities, referrals
+  {
+    name: 'lapsed-member-generates-free',
+    costs: 'Whoever was a member for a month never pays again.',
+    changes: [
+      change(
+        SUBMIT_SQL,
+        'where account_id = p_account and ends_at > now()) then',
+        'where account_id = p_account) then',
+      ),
+    ],
+    caughtBy: deals(
+      'a member generates for nothing; a lapsed one is told so when there is too little credit',
+    ),
+  },
+  {
+    name: 'renewal-from-today',
+    costs: 'A member who renews early loses what was left.',
+    changes: [
+      change(MEMBERSHIPS_SQL, 'ends_at = greatest(m.ends_at, now()) + p_time', 'ends_at = now() + p_time'),
+    ],
+    caughtBy: deals('100 renewals paid at once: each adds its days; one paid twice adds them once'),
+  },
+  {
+    name: 'refund-shortens-into-the-past',
+    costs: 'An undone refund gives back time that a member had used up.',
+    changes: [
+      change(
+        MEMBERSHIPS_SQL,
+        'least(p_time, make_interval(secs => extract(epoch from v_ends - now())::float8))',
+        'p_time',
+      ),
+    ],
+    caughtBy: deals(
+      'a refunded membership is shorter by what it bought, never before now; undone it is what it was',
+    ),
+  },
+  {
+    name: 'wallet-pays-a-tenth',
+    costs: 'A membership costs one credit for a yuan.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        'v_deal.amount_fen * p_credits_per_fen',
+        'v_deal.amount_fen * p_credits_per_fen / 10',
+      ),
+    ],
+    caughtBy: deals(
+      'from the wallet, 100 memberships at once with credits for three: three are paid, at 10 credits for 1 yuan',
+    ),
+  },
+  {
+    name: 'coupon-claimed-by-everybody',
+    costs: 'A coupon for seven is used by a hundred.',
+    changes: [
+      change(
+        PROMOTIONS_SQL,
+        `
+      and (most_claims is null or claims < most_claims)`,
+        '',
+      ),
+      change(
+        PROMOTIONS_MIGRATION,
+        'check (claims between 0 and coalesce(most_claims, claims))',
+        'check (claims >= 0)',
+      ),
+    ],
+    caughtBy: deals('100 orders at once for the last seven claims of a coupon: seven are opened with it'),
+  },
+  {
+    name: 'coupon-reserved-by-two-orders',
+    costs: 'One coupon makes every open order of its owner cheaper.',
+    changes: [
+      change(PROMOTIONS_SQL, `where c.id = v_claim.id and c.state = 'unused'`, 'where c.id = v_claim.id'),
+    ],
+    caughtBy: deals('100 orders of one account at once with one coupon: one has it'),
+  },
+  {
+    name: 'expired-order-keeps-its-coupon',
+    costs: 'A coupon is lost with the first order that is not paid.',
+    changes: [change(ORDERS_SQL, 'perform free_promotions_v1(v_expired)', 'perform 1')],
+    caughtBy: deals('what an order had reserved is free when it expires or its gateway refuses it'),
+  },
+  {
+    name: 'late-payment-promises-twice',
+    costs: 'One coupon, and three orders that were left to expire and then paid at half the price.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        'if not use_promotions_v1(v_order) then',
+        'if use_promotions_v1(v_order) is null then',
+      ),
+    ],
+    caughtBy: deals(
+      'paid after it expired, an order uses its coupon if that is free; otherwise it buys what its money buys',
+    ),
+  },
+  {
+    name: 'activity-without-end-of-places',
+    costs: 'A promotion for seven buyers, or for so much money, goes to all.',
+    changes: [
+      change(
+        PROMOTIONS_SQL,
+        `and state = 'active' and (most_participants is null or participants < most_participants)
+    and (budget is null or given + p_credits <= budget)`,
+        '',
+      ),
+      change(
+        PROMOTIONS_MIGRATION,
+        'check (participants between 0 and coalesce(most_participants, participants))',
+        'check (participants >= 0)',
+      ),
+      change(
+        PROMOTIONS_MIGRATION,
+        'check (given between 0 and coalesce(budget, given))',
+        'check (given >= 0)',
+      ),
+    ],
+    caughtBy: deals(
+      '100 first orders at once: as many have the promise as there are places, and as the budget pays for',
+    ),
+  },
+  {
+    name: 'activity-beside-a-coupon',
+    costs: 'Two promises multiply into a price that nobody set.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        'select c.problem, c.claim_id, null::bigint as activity_id, c.amount_fen, c.bonus into v_deal',
+        `select c.problem, c.claim_id, a.activity_id, least(a.amount_fen, c.amount_fen) as amount_fen, c.bonus into v_deal`,
+      ),
+      change(
+        ORDERS_SQL,
+        'from take_coupon_v1(p_account, p_coupon, order_id, p_item, p_list_fen) c;',
+        `from take_coupon_v1(p_account, p_coupon, order_id, p_item, p_list_fen) c,
+        take_activity_v1(p_account, order_id, p_item, p_list_fen, p_credits_per_fen is not null) a;`,
+      ),
+    ],
+    caughtBy: deals(
+      'the activity that makes an order cheapest applies by itself, once for an account, and never beside a coupon',
+    ),
+  },
+  {
+    name: 'wallets-locked-as-they-come',
+    costs: 'Two payers who invited each other stop each other’s payments.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        `  perform from wallet where account_id in (p_account, v_referral.referrer_id)
+  order by account_id for no key update;
+`,
+        '',
+      ),
+    ],
+    caughtBy: deals(
+      '100 payments at once of 50 pairs who invited each other: no deadlock, each rewarded once',
+    ),
+  },
+  {
+    name: 'reward-for-every-payment',
+    costs: 'Whoever invited a regular customer is paid for each of his orders.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        `where referred_id = p_account and state = p_state and`,
+        `where referred_id = p_account and`,
+      ),
+      change(
+        PROMOTIONS_SQL,
+        `'referral:' || p_referral.id, null`,
+        `'referral:' || p_referral.id || ':' || p_order, null`,
+      ),
+    ],
+    caughtBy: deals('only the first payment rewards; a bonus is added as long as its budget lasts'),
+  },
+  {
+    name: 'refund-leaves-the-bonus',
+    costs: 'Money goes back and the credits that came with it stay.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        `if v_order.bonus_credits > 0 and post_entry_v1(p_key, v_order.account_id, 'gift_reversal'`,
+        `if false and post_entry_v1(p_key, v_order.account_id, 'gift_reversal'`,
+      ),
+    ],
+    caughtBy: deals(
+      'a refund takes back credits, what was added to them and the reward; what the referrer spent is written off',
+    ),
+  },
+  {
+    name: 'refund-leaves-the-reward',
+    costs: 'Two friends buy, are paid back, and keep 50 credits each time.',
+    changes: [change(ORDERS_SQL, 'perform reverse_referral_v1(p_key, v_referral, p_operator)', 'perform 1')],
+    caughtBy: deals(
+      'a refund takes back credits, what was added to them and the reward; what the referrer spent is written off',
+    ),
+  },
+  {
+    name: 'spent-reward-not-written-off',
+    costs: 'The books say that a reward came back which its owner had spent.',
+    changes: [
+      change(
+        PROMOTIONS_SQL,
+        'least(p_referral.credits, greatest(0, available + credit_limit))',
+        'p_referral.credits',
+      ),
+    ],
+    caughtBy: deals(
+      'a refund takes back credits, what was added to them and the reward; what the referrer spent is written off',
+    ),
+  },
+  {
+    name: 'undone-refund-keeps-the-reward',
+    costs: 'A gateway says no to a refund, and whoever invited the payer loses the reward.',
+    changes: [change(ORDERS_SQL, 'perform restore_referral_v1(p_key, v_referral)', 'perform 1')],
+    caughtBy: deals(
+      'a refund takes back credits, what was added to them and the reward; what the referrer spent is written off',
+    ),
+  },
+  {
+    name: 'refund-leaves-the-figures',
+    costs: 'The statistics count money that was paid back.',
+    changes: [change(ORDERS_SQL, 'perform count_order_v1(v_order, -1)', 'perform 1')],
+    caughtBy: deals('100 refunds and payments of one account at once leave the figures and its payer true'),
+  },
+
+  // The documented callback
+  {
+    name: 'callback-signature-unread',
+    costs: 'Anybody who knows an order’s id is credited for it.',
+    changes: [
+      change(
+        CALLBACK,
+        'return timingSafeEqual(given, Buffer.from(expected))',
+        'return given.length === expected.length',
+      ),
+    ],
+    caughtBy: credit('600 forged callbacks credit nothing'),
+  },
+  {
+    name: 'callback-signature-for-ever',
+    costs: 'A report that leaked a year ago is still good.',
+    changes: [change(CALLBACK, 'return ageSeconds <= SIGNED_FOR_SECONDS', 'return true')],
+    caughtBy: credit('600 forged callbacks credit nothing'),
+  },
+  {
+    name: 'callback-of-a-failure',
+    costs: 'A payment that failed is credited.',
+    changes: [
+      change(
+        CALLBACK,
+        'if (!callback.isPaid || callback.method !== order.method)',
+        'if (callback.method !== order.method)',
+      ),
+    ],
+    caughtBy: credit('a failed payment is 40005 and leaves the order payable'),
   },
 ]

@@ -120,9 +120,10 @@ alter table payment_order add column list_fen bigint check (list_fen >= amount_f
 alter table payment_order add column bonus_credits bigint not null default 0 check (bonus_credits >= 0);
 alter table payment_order add column claim_id bigint references coupon_claim (id);
 alter table payment_order add column activity_id bigint references activity (id);
--- When the membership it bought ended then, and what its refund took off, so that an undone refund adds just that.
+-- When the membership it bought ended then, and the microseconds that its refund took off: an undone refund adds
+-- just that.
 alter table payment_order add column membership_ends_at timestamptz;
-alter table payment_order add column membership_taken interval;
+alter table payment_order add column membership_taken_us bigint;
 -- How often it was to be paid back: gateways may say no.
 alter table payment_order add column refunds integer not null default 0;
 alter table payment_order alter column channel_id drop not null;

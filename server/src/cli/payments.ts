@@ -1,14 +1,16 @@
 import { Command } from 'commander'
 import { findAccountFor } from '../kernel/accounts/account.ts'
 import { formatYuan, parseYuan } from '../kernel/fen.ts'
-import { toText } from '../kernel/money.ts'
+import { credits, toText } from '../kernel/money.ts'
 import {
   addChannel,
   deleteChannel,
   enableChannel,
+  gatewayMethods,
   listChannels,
   updateChannel,
 } from '../kernel/payments/channels.ts'
+import type { Order } from '../kernel/payments/order.ts'
 import { findOrderByTradeNumber, listOrders } from '../kernel/payments/order.ts'
 import { refundOrder } from '../kernel/payments/refund.ts'
 import { readChannelSecret } from './input.ts'
@@ -49,7 +51,7 @@ export function createChannelsCommand(shared: (command: Command) => Command): Co
           const quirks = Object.fromEntries(
             (options.quirk ?? []).map((one) => one.split('=', 2) as [string, string]),
           )
-          const methods = options.methods?.split(',').map((one) => one.trim()) ?? [...context.preset.methods]
+          const methods = options.methods?.split(',').map((one) => one.trim()) ?? gatewayMethods(context)
           const secret = await readChannelSecret()
           const added = await addChannel(context, {
             name: options.name ?? gateway,
@@ -117,7 +119,7 @@ export function createOrdersCommand(shared: (command: Command) => Command): Comm
           gateway_trade: order.gatewayTrade,
           state: order.state,
           yuan: formatYuan(order.amountFen),
-          credits: toText(order.credits),
+          bought: order.item === 'credits' ? toText(credits(order.credits + order.bonusCredits)) : order.plan,
           created: order.createdAt,
           paid: order.paidAt,
         })),
@@ -126,7 +128,7 @@ export function createOrdersCommand(shared: (command: Command) => Command): Comm
     }),
   )
   shared(orders.command('refund <trade-number>'))
-    .description('take the credits back and return the money; --yuan must repeat the amount')
+    .description('take back what the order gave and return the money; --yuan must repeat the amount')
     .requiredOption('--yuan <amount>', 'the amount of the order, as a safeguard')
     .action((tradeNumber: string, options: Shared & { yuan: string }) =>
       withSite(options.site, async (context) => {
@@ -137,11 +139,17 @@ export function createOrdersCommand(shared: (command: Command) => Command): Comm
         }
         await refundOrder(context, order.id, null)
         print(
-          `Order ${order.handle} was refunded: ${formatYuan(order.amountFen)} yuan, ${toText(order.credits)} credits.`,
+          `Order ${order.handle} was refunded: ${formatYuan(order.amountFen)} yuan, ${whatWentBack(order)}.`,
         )
       }),
     )
   return orders
+}
+
+function whatWentBack({ item, credits: bought, bonusCredits, plan }: Order): string {
+  return item === 'credits'
+    ? `${toText(bought + bonusCredits)} credits`
+    : `what was left of a ${plan} membership`
 }
 
 function readNumber(text: string): bigint {

@@ -4,13 +4,10 @@
  */
 
 import type { ColumnType } from "kysely";
-import type { IPostgresInterval } from "postgres-interval";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
-
-export type Interval = ColumnType<IPostgresInterval, IPostgresInterval | number | string, IPostgresInterval | number | string>;
 
 export type Json = JsonValue;
 
@@ -305,7 +302,7 @@ export interface PaymentOrder {
   item: Generated<string>;
   list_fen: bigint | null;
   membership_ends_at: Date | null;
-  membership_taken: Interval | null;
+  membership_taken_us: bigint | null;
   method: string;
   name: string;
   next_poll_at: Date | null;

@@ -208,10 +208,8 @@ const orderName = ({ order }: StatementRow, otherwise: string): string => order?
 /** What each kind of entry is in the document's five types, and what a user reads of it. */
 const ROWS: Readonly<Record<EntryKind, { type: TransactionType; describe: (row: StatementRow) => string }>> =
   {
-    purchase: {
-      type: 'recharge',
-      describe: ({ order }) => (order ? `充值${shortYuan(order.amountFen)}元` : '充值'),
-    },
+    // 充值10元: what was asked for, whatever a coupon made of it.
+    purchase: { type: 'recharge', describe: (row) => orderName(row, '充值') },
     purchase_refund: {
       type: 'refund',
       describe: (row) =>

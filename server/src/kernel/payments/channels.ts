@@ -3,6 +3,9 @@ import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Gateway, GatewayAccount } from '../ports/gateway.ts'
 
+/** The method that pays from the wallet itself; no gateway is asked. */
+export const FROM_WALLET = 'balance'
+
 export type PaymentChannel = {
   id: bigint
   uuid: string
@@ -241,6 +244,11 @@ export async function deleteChannel(context: Context, id: bigint): Promise<void>
     throw refusal('channel_not_found', { id: String(id) })
 }
 
+/** The methods that a gateway can take: all of the site's but the wallet's own. */
+export function gatewayMethods({ preset }: Context): string[] {
+  return preset.methods.filter((method) => method !== FROM_WALLET)
+}
+
 const moveChannel = statement('move payment channel', 'update payment_channel set url = $2 where id = $1')
 const anyChannel = statement('any payment channel', 'select gateway, id, enabled from payment_channel')
 const channelsLock = statement('channels lock', 'select pg_advisory_xact_lock(7143804)')
@@ -256,7 +264,7 @@ export function ensureChannels(
   return context.db.transaction(async (within) => {
     await within.rows(channelsLock, [])
     const rows = await context.db.rows<{ gateway: string; id: bigint; enabled: boolean }>(anyChannel, [])
-    const methods = [...context.preset.methods]
+    const methods = gatewayMethods(context)
     if (configured.epay && !rows.some((row) => row.gateway === 'epay')) {
       await addChannel(context, { ...configured.epay, name: 'epay', gateway: 'epay', options: {}, methods })
     }

@@ -8,7 +8,7 @@ import type { IdempotencyKey } from '../idempotency.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import { GatewayError } from '../ports/gateway.ts'
-import { channelById, channelFor, channelNamed } from './channels.ts'
+import { channelById, channelFor, channelNamed, FROM_WALLET } from './channels.ts'
 import { accountOfOrder } from './merchant-accounts.ts'
 import type { Order } from './order.ts'
 import { readOrderById } from './order.ts'
@@ -43,9 +43,6 @@ const FIRST_POLL_SECONDS = 20
 export type OrderItem =
   | { kind: 'credits'; name: string; credits: Credits; priceFen: Fen }
   | { kind: 'membership'; name: string; plan: string; days: number; priceFen: Fen }
-
-/** The method that pays from the wallet itself; no gateway is asked. */
-const FROM_WALLET = 'balance'
 
 const LEAST_FEN = 1n
 /** 100,000 yuan. */

@@ -237,7 +237,8 @@ begin
     return 'insufficient';
   end;
   if v_order.item = 'membership' then
-    v_order.membership_taken := shorten_membership_v1(v_order.account_id, make_interval(hours => 24 * v_order.days));
+    v_order.membership_taken_us := extract(epoch from
+      shorten_membership_v1(v_order.account_id, make_interval(hours => 24 * v_order.days))) * 1000000;
     if v_order.channel_id is null then
       select amount into v_paid from entry where id = v_order.entry_id;
       v_entry := post_entry_v1(p_key, v_order.account_id, 'membership_refund', null, 'sales', 'available', v_paid,
@@ -249,7 +250,7 @@ begin
   end if;
   update payment_order set state = case when channel_id is null then 'refunded' else 'refunding' end,
     refunded_at = case when channel_id is null then now() end, refund_entry_id = coalesce(v_entry, refund_entry_id),
-    refunds = refunds + 1, membership_taken = v_order.membership_taken, updated_at = now()
+    refunds = refunds + 1, membership_taken_us = v_order.membership_taken_us, updated_at = now()
   where id = p_order;
   perform count_order_v1(v_order, -1);
   return case when v_order.channel_id is null then 'refunded' else 'claimed' end;
@@ -274,8 +275,9 @@ begin
   if v_order.item = 'credits' then
     perform post_entry_v1(p_key, v_order.account_id, 'purchase_refund', null, 'sales', 'available', v_order.credits,
       'refund-undone:' || v_order.refund_entry_id, null, v_order.trade_number, null, null, null);
-  elsif v_order.membership_taken > interval '0' then
-    perform extend_membership_v1(v_order.account_id, v_order.plan, v_order.membership_taken);
+  elsif v_order.membership_taken_us > 0 then
+    perform extend_membership_v1(v_order.account_id, v_order.plan,
+      v_order.membership_taken_us * interval '1 microsecond');
   end if;
   if v_order.bonus_credits > 0 then
     perform post_entry_v1(p_key, v_order.account_id, 'gift', 'order', 'adjustments', 'available', v_order.bonus_credits,
@@ -284,7 +286,7 @@ begin
   if v_referral.id is not null then
     perform restore_referral_v1(p_key, v_referral);
   end if;
-  update payment_order set state = 'paid', membership_taken = null, updated_at = now() where id = p_order;
+  update payment_order set state = 'paid', membership_taken_us = null, updated_at = now() where id = p_order;
   perform count_order_v1(v_order, 1);
   return true;
 end $$;

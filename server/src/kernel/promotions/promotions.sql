@@ -24,23 +24,21 @@ begin
   if problem is not null then
     return;
   end if;
-  select * into v_claim from coupon_claim c where c.coupon_id = v_coupon.id and c.account_id = p_account for update;
-  if not found then
+  -- The claim first and then the coupon's number, as whoever only claims takes them.
+  insert into coupon_claim (coupon_id, account_id) values (v_coupon.id, p_account) on conflict do nothing
+  returning * into v_claim;
+  if found then
     update coupon set claims = claims + 1
     where id = v_coupon.id and state = 'active' and valid_until > now()
       and (most_claims is null or claims < most_claims);
     if not found then
+      delete from coupon_claim where id = v_claim.id;
       problem := 'exhausted';
       return;
     end if;
-    insert into coupon_claim (coupon_id, account_id) values (v_coupon.id, p_account) on conflict do nothing
-    returning * into v_claim;
-    if not found then
-      -- Claimed by another request of the account meanwhile: that claim is the one.
-      update coupon set claims = claims - 1 where id = v_coupon.id;
-      select * into v_claim from coupon_claim c
-      where c.coupon_id = v_coupon.id and c.account_id = p_account for update;
-    end if;
+  else
+    select * into v_claim from coupon_claim c
+    where c.coupon_id = v_coupon.id and c.account_id = p_account for update;
   end if;
   update coupon_claim c set state = 'reserved', order_id = p_order where c.id = v_claim.id and c.state = 'unused';
   if not found then
@@ -215,19 +213,4 @@ begin
       null, null);
   end if;
   update referral set state = 'completed', written_off = 0 where id = p_referral.id;
-end $$;
-
--- Notes that an account was invited by whoever has this code. Returns whether there is such a code, of another
--- account that is not closed. An account is invited once.
-create or replace function refer_account_v1(p_referred bigint, p_code text) returns boolean language plpgsql as $$
-declare
-  v_referrer bigint;
-begin
-  select id into v_referrer from account
-  where referral_code = upper(p_code) and state <> 'closed' and id <> p_referred;
-  if not found then
-    return false;
-  end if;
-  insert into referral (referred_id, referrer_id) values (p_referred, v_referrer) on conflict do nothing;
-  return true;
 end $$;

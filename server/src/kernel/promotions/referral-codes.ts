@@ -1,3 +1,4 @@
+import type { Queryable } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { violatedUnique } from '../../db/errors.ts'
 import type { Actor, Context } from '../context.ts'
@@ -46,32 +47,25 @@ export async function ensureReferralCode(
   throw new Error('no free referral code was found')
 }
 
-const codeExists = statement(
-  'referral code exists',
-  `select from account where referral_code = upper($1) and state <> 'closed'`,
+const addReferral = statement(
+  'register referral',
+  `insert into referral (referred_id, referrer_id)
+   select $1, id from account where referral_code = upper($2) and state = 'active' and id <> $1
+   on conflict (referred_id) do update set referrer_id = referral.referrer_id returning id`,
 )
 
-/** Before an account is opened with a code: whether anybody has it. @throws referral_code_unknown */
-export async function requireReferralCode(context: Context, code: string): Promise<void> {
-  if ((await context.db.rows(codeExists, [code])).length === 0)
-    throw refusal('referral_code_unknown', { code })
-}
-
-const referAccount = statement('refer account', 'select refer_account_v1($1, $2) as done')
-
 /**
- * Notes who invited an account that was just opened; `refer_account_v1` does the same inside a statement of another.
- * An account is invited once: a second code changes nothing. Nobody invites himself.
+ * Notes who invited an account, in the transaction that opens it. An account is invited once: a second code changes
+ * nothing. Nobody invites himself.
  *
- * @throws referral_code_unknown
+ * @throws referral_code_unknown when the code is nobody's, or of an account that is closed or disabled
  */
 export async function registerReferral(
-  context: Context,
-  { accountId }: Pick<Actor, 'accountId'>,
-  code: string,
+  within: Queryable,
+  { referredId, code }: { referredId: bigint; code: string },
 ): Promise<void> {
-  const [row] = await context.db.rows<{ done: boolean }>(referAccount, [accountId, code])
-  if (!row?.done) throw refusal('referral_code_unknown', { code })
+  const rows = await within.rows(addReferral, [referredId, code.trim()])
+  if (rows.length === 0) throw refusal('referral_code_unknown', { code })
 }
 
 /** Somebody whom the caller invited. `reward` is what is left of it: nothing after it was taken back. */
