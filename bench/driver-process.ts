@@ -75,7 +75,7 @@ function claimStraight(take: number): Promise<ClaimedRow[]> {
 
 async function finishStraight({ id, generation, cost }: ClaimedRow): Promise<void> {
   const [key, , , state, , failure, error, files] = statements.finish.values
-  // Two rows of files as the kernel writes them, under keys of this task.
+  // The files as the kernel writes them, under keys of this task.
   const stored = (JSON.parse(String(files)) as object[]).map((file, index) => ({
     ...file,
     store_key: `bench${id}x${index}.png`,
@@ -184,6 +184,13 @@ async function drainStraight(callers: number): Promise<void> {
   await Promise.all(Array.from({ length: lanes }, lane))
 }
 
+/** A store in use has all its folders; making them would be measured in the first rounds otherwise. */
+async function fillFolders(put: FileStore['put']): Promise<void> {
+  const letters = [...'abcdefghijklmnopqrstuvwxyz234567']
+  const folders = letters.flatMap((first) => letters.map((second) => `${first}${second}`))
+  await Promise.all(folders.map((folder) => put(`${folder}${'a'.repeat(43)}.png`, Buffer.from('1'))))
+}
+
 async function drainByWorker(callers: number, keepFiles: boolean, ended: Promise<void>): Promise<void> {
   const { context } = site
   context.files.put = keepFiles ? disk : async () => {}
@@ -215,6 +222,7 @@ const commands = {
     straight.on('error', () => {})
     statements = await recordStatements(site.context)
     users = await seedUsers(site.context, straight, place.users)
+    await fillFolders(disk)
     const submitFor = async (user: User): Promise<void> => {
       for (let task = 0; task < place.tasksEach; task += 1)
         user.handles.push((await submitStraight(user)).handle)

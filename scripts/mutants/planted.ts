@@ -346,11 +346,11 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         OUTCOME,
-        'files = await storeOutputs(context, task, step.outputs)',
-        'files = []; void storeOutputs(context, task, step.outputs)',
+        'files = await storeOutputs(context, task, step.outputs, signal)',
+        'files = []; void storeOutputs(context, task, step.outputs, signal)',
       ),
     ],
-    caughtBy: advance('a finished task pays its hold and has its file and thumbnail'),
+    caughtBy: advance('a finished task pays its hold and has its file'),
   },
   {
     name: 'empty-success-is-paid',

@@ -113,6 +113,19 @@ test('a bad STORAGE_URL is refused without showing its secret', () => {
   }
 })
 
+test('an OpenAI-compatible deployment has an address, a key, or both', () => {
+  const openai = (environment: Record<string, string>) => readConfig(environment).openai
+  assert.equal(openai({}), null)
+  assert.deepEqual(openai({ OPENAI_API_KEY: ' sk-one ' }), {
+    url: 'https://api.openai.com/v1',
+    key: 'sk-one',
+  })
+  assert.deepEqual(openai({ OPENAI_BASE_URL: 'http://localhost:11434/v1/' }), {
+    url: 'http://localhost:11434/v1',
+    key: '',
+  })
+})
+
 const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ SITES: 'nothing' }, /SITES names "nothing"/],
   [{ SITES: 'waliassets:99999' }, /SITES gives waliassets the port/],
@@ -126,6 +139,9 @@ const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ EPAY_URL: 'https://pay.example.com' }, /belong together/],
   [{ TRUST_PROXY: 'everyone' }, /TRUST_PROXY has "everyone"/],
   [{ OUTBOUND_ALLOW: 'localhost' }, /OUTBOUND_ALLOW has "localhost"/],
+  [{ OPENAI_BASE_URL: 'api.openai.com' }, /OPENAI_BASE_URL is not an address/],
+  [{ OPENAI_BASE_URL: 'https://u:secret@a.example.com/v1' }, /OPENAI_BASE_URL must not/],
+  [{ OPENAI_API_KEY: 'sk-one\nsk-two' }, /OPENAI_API_KEY has characters/],
   [{ ADMIN_PASSWORD: 'admin' }, /ADMIN_PASSWORD/],
   [{ PAYMENTS_SANDBOX: 'maybe' }, /PAYMENTS_SANDBOX/],
   [{ AUTO_AUDIT: 'perhaps' }, /AUTO_AUDIT/],

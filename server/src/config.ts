@@ -22,6 +22,8 @@ export type Config = {
   trustProxy: readonly string[]
   /** CIDRs of private networks that operator-configured addresses may reach. */
   outboundAllow: readonly string[]
+  /** An OpenAI-compatible deployment for models that name none of their own; null without any. */
+  openai: OpenAiAccount | null
   /** PAYMENTS_SANDBOX where it is set; otherwise the sandbox is for sites that only this machine can see. */
   paymentsSandbox: boolean | null
   /** AUTO_AUDIT: tasks run without an administrator's approval, also where a document asks for one. */
@@ -37,6 +39,9 @@ export type Storage =
 
 /** An epay merchant from the environment; used at a site's first start. */
 export type EpayAccount = { url: string; merchant: string; secret: string }
+
+/** A deployment of OpenAI's wire from the environment; `url` is without a trailing slash. */
+export type OpenAiAccount = { url: string; key: string }
 
 /** A bad value in the environment; the message is one sentence that names it. */
 export class ConfigError extends Error {
@@ -75,6 +80,7 @@ export function readConfig(environment: Environment): Config {
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
     outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => withPrefix(checkCidr('OUTBOUND_ALLOW', cidr))),
+    openai: readOpenAi(text('OPENAI_BASE_URL'), text('OPENAI_API_KEY')),
     paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
     autoAudit: readSwitch('AUTO_AUDIT', text('AUTO_AUDIT')) ?? false,
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
@@ -141,6 +147,22 @@ function readEpay(site: string, environment: Environment): EpayAccount | null {
     throw new ConfigError('EPAY_URL, EPAY_PID and EPAY_KEY belong together: set all three, or none.')
   }
   return { url, merchant, secret }
+}
+
+const OPENAI_URL = 'https://api.openai.com/v1'
+
+/** The key alone means OpenAI itself; an address alone is a deployment that asks for no key. */
+function readOpenAi(address: string | null, key: string | null): OpenAiAccount | null {
+  // It goes into a header; a line break or a full-width character means a mistake while copying.
+  if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
+    throw new ConfigError('OPENAI_API_KEY has characters that no key has.')
+  }
+  const url = readUrl('OPENAI_BASE_URL', address, ['http:', 'https:'])
+  if (url && (url.hash || url.username || url.password)) {
+    throw new ConfigError('OPENAI_BASE_URL must not have a fragment, a user or a password.')
+  }
+  if (!url && key === null) return null
+  return { url: (url?.href ?? OPENAI_URL).replace(/\/+$/, ''), key: key ?? '' }
 }
 
 function readPublicUrl(site: string, port: number, environment: Environment): string {

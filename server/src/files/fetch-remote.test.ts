@@ -388,6 +388,137 @@ describe('requests', () => {
   })
 })
 
+describe('a body taken as it comes', () => {
+  const outbound = createOutbound({ allow: ['127.0.0.0/8'] })
+
+  /** What a reader took; `bytes` grows while it reads. */
+  function counting(): {
+    bytes: number
+    heads: number[]
+    readBody: NonNullable<OutboundRequest['readBody']>
+  } {
+    const taken = {
+      bytes: 0,
+      heads: [] as number[],
+      readBody: async (body: AsyncIterable<Uint8Array>, head: { status: number }): Promise<void> => {
+        taken.heads.push(head.status)
+        for await (const chunk of body) taken.bytes += chunk.byteLength
+      },
+    }
+    return taken
+  }
+
+  test('goes to its reader with its head, and the reply has none', async () => {
+    const taken = counting()
+    const reply = await outbound(`${origin}/bytes?n=1000`, { ...VENDOR, readBody: taken.readBody })
+    assert.deepEqual([reply.status, reply.body.length, taken.bytes, taken.heads], [200, 0, 1000, [200]])
+  })
+
+  test('is read once, at the last address of its redirects', async () => {
+    const taken = counting()
+    const url = `${origin}/to?url=${encodeURIComponent('/bytes?n=7')}`
+    const reply = await outbound(url, { ...VENDOR, maxRedirects: 3, readBody: taken.readBody })
+    assert.deepEqual([reply.url, taken.bytes, taken.heads], [`${origin}/bytes?n=7`, 7, [200]])
+    const unfollowed = counting()
+    await outbound(url, { ...VENDOR, readBody: unfollowed.readBody })
+    assert.deepEqual([unfollowed.bytes, unfollowed.heads], [5, [302]])
+  })
+
+  test('is not begun where a redirect is refused', async () => {
+    const taken = counting()
+    const url = `${origin}/to?url=${encodeURIComponent('http://10.0.0.1/')}`
+    await fails(outbound(url, { ...VENDOR, maxRedirects: 3, readBody: taken.readBody }), 'forbidden')
+    assert.deepEqual(taken.heads, [])
+  })
+
+  for (const [path, kind] of [
+    ['/bytes?n=1001', 'too_large'],
+    ['/endless', 'too_large'],
+    ['/gzip?n=100000000', 'too_large'],
+    ['/cut', 'interrupted'],
+    ['/not-gzip', 'interrupted'],
+  ] as const) {
+    test(`${path} is ${kind} for its reader and its caller`, async () => {
+      const told: unknown[] = []
+      const readBody = async (body: AsyncIterable<Uint8Array>): Promise<void> => {
+        try {
+          for await (const _ of body);
+        } catch (error) {
+          // A reader that takes a break for the end must not make it one.
+          told.push(error)
+        }
+      }
+      const error = await failure(outbound(`${origin}${path}`, { ...VENDOR, readBody }), kind)
+      assert.deepEqual(told, [error])
+    })
+  }
+
+  test('a body that drips is too slow', async () => {
+    const taken = counting()
+    await fails(
+      outbound(`${origin}/slow-body`, { ...VENDOR, timeoutMs: 150, readBody: taken.readBody }),
+      'too_slow',
+    )
+    assert.ok(taken.bytes > 0)
+  })
+
+  for (const how of ['ends', 'throws'] as const) {
+    test(`the connection is closed when the reader ${how} before the body`, async () => {
+      const closed = new Promise<void>((resolve) =>
+        server.once('connection', (socket) => socket.once('close', () => resolve())),
+      )
+      const words = new RangeError('enough')
+      const readBody = async (body: AsyncIterable<Uint8Array>): Promise<void> => {
+        for await (const _ of body) {
+          if (how === 'throws') throw words
+          break
+        }
+      }
+      const visit = outbound(`${origin}/slow-body`, { ...VENDOR, timeoutMs: 60_000, readBody })
+      if (how === 'throws') await assert.rejects(visit, (error) => error === words)
+      else assert.equal((await visit).status, 200)
+      await closed
+    })
+  }
+
+  test('a reader that takes its time holds up the sender', async () => {
+    const size = 64 * 1_048_576
+    let sent = 0
+    const generous = createServer((_, response) => {
+      const chunk = Buffer.alloc(65_536)
+      const send = (): void => {
+        while (sent < size) {
+          sent += chunk.length
+          if (!response.write(chunk)) return void response.once('drain', send)
+        }
+        response.end()
+      }
+      send()
+    })
+    await new Promise<void>((resolve) => generous.listen(0, '127.0.0.1', resolve))
+    try {
+      let sentWhileWaiting = size
+      const readBody = async (body: AsyncIterable<Uint8Array>): Promise<void> => {
+        let bytes = 0
+        for await (const chunk of body) {
+          if (bytes === 0) {
+            await new Promise((resolve) => setTimeout(resolve, 300))
+            sentWhileWaiting = sent
+          }
+          bytes += chunk.byteLength
+        }
+        assert.equal(bytes, size)
+      }
+      const url = `http://127.0.0.1:${(generous.address() as AddressInfo).port}/`
+      await outbound(url, { ...VENDOR, maxBytes: size, readBody })
+      assert.ok(sentWhileWaiting < size / 4, `${sentWhileWaiting} of ${size} bytes went out meanwhile`)
+    } finally {
+      generous.closeAllConnections()
+      generous.close()
+    }
+  })
+})
+
 describe('redirects', () => {
   const outbound = createOutbound({ allow: ['127.0.0.1/32'] })
   const to = (url: string): string => `${origin}/to?url=${encodeURIComponent(url)}`

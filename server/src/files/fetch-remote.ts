@@ -61,6 +61,7 @@ type Hop = {
   timeoutMs: number
   isTrusted: boolean
   isRedirectFollowed: boolean
+  readBody: OutboundRequest['readBody']
 }
 
 async function follow(url: string, request: OutboundRequest, way: Way): Promise<OutboundReply> {
@@ -79,6 +80,7 @@ async function follow(url: string, request: OutboundRequest, way: Way): Promise<
       // An operator vouches for the host that was configured, not for where it sends us.
       isTrusted: request.isOperatorConfigured === true && target.hostname === first.hostname,
       isRedirectFollowed: followed < most,
+      readBody: request.readBody,
     }
     const reply = await visit(target, hop, way).catch((error: unknown): never => {
       // Something was sent before the redirect, whatever became of this connection.
@@ -123,9 +125,15 @@ async function visit(target: URL, hop: Hop, way: Way): Promise<OutboundReply> {
     const headers = flatten(answer.headers)
     const isLeft =
       hop.isRedirectFollowed && REDIRECTS.has(answer.statusCode) && headers.location !== undefined
-    const body = isLeft ? new Uint8Array() : await readBody(answer.body, headers, hop.maxBytes)
-    return { status: answer.statusCode, headers, body, url: target.href }
+    const head = { status: answer.statusCode, headers, url: target.href }
+    if (isLeft) return { ...head, body: new Uint8Array() }
+    const content = readContent(answer.body, headers, hop.maxBytes)
+    if (!hop.readBody) return { ...head, body: await collect(content) }
+    const explained = (error: unknown): OutboundError => explain(error, target, true, way.signal)
+    await handOver(content, hop.readBody, head, explained)
+    return { ...head, body: new Uint8Array() }
   } catch (error) {
+    if (error instanceof ReaderFailure) throw error.cause
     throw explain(error, target, isConnected, way.signal)
   } finally {
     // Not awaited: a connection that is still being opened must not hold up the answer.
@@ -281,24 +289,58 @@ function pinnedConnector(
 
 // Answers --------------------------------------------------------------------------------------------------
 
-/** Reads at most `maxBytes`, counted after decompression. */
-async function readBody(
+/** The content piece by piece, at most `maxBytes`, counted after decompression. */
+async function* readContent(
   body: Readable,
   headers: Readonly<Record<string, string>>,
   maxBytes: number,
-): Promise<Uint8Array> {
+): AsyncGenerator<Buffer> {
   const tooLarge = (): OutboundError =>
     new OutboundError('too_large', `the answer is longer than ${maxBytes} bytes`)
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
-  const chunks: Buffer[] = []
   let total = 0
   for await (const chunk of decoded(body, headers['content-encoding'] ?? 'identity')) {
     total += chunk.length
     // Asked this way round so that a cap of NaN is no cap left out.
     if (!(total <= maxBytes)) throw tooLarge()
-    chunks.push(chunk)
+    yield chunk
   }
+}
+
+async function collect(content: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  for await (const chunk of content) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** What the reader of a body threw, on its way to the caller as it is. */
+class ReaderFailure extends Error {}
+
+/**
+ * Gives the content to its reader, which is never asked to take more than it reads. A body that broke off is an
+ * error even when the reader took the break for the end.
+ */
+async function handOver(
+  content: AsyncIterable<Buffer>,
+  read: NonNullable<OutboundRequest['readBody']>,
+  head: Omit<OutboundReply, 'body'>,
+  explained: (error: unknown) => OutboundError,
+): Promise<void> {
+  let broken: OutboundError | undefined
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* content
+    } catch (error) {
+      broken = explained(error)
+      throw broken
+    }
+  }
+  try {
+    await read(watched(), head)
+  } catch (error) {
+    throw broken ?? new ReaderFailure('the reader of a body failed', { cause: error })
+  }
+  if (broken) throw broken
 }
 
 /** We ask for `identity`; some servers compress all the same. */

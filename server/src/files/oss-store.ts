@@ -19,6 +19,7 @@ export type OssAccount = {
 }
 
 const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
+const PREFIX = /^[a-z0-9]{2,64}$/
 const TIMEOUT_MS = 60_000
 /** The client counts from the first byte sent to the answer, so a long clip over a slow line needs more. */
 const STREAM_TIMEOUT_MS = 15 * 60_000
@@ -73,6 +74,13 @@ export function openOssStore(account: OssAccount, prefix: string): FileStore {
     remove: async (key) => {
       await told(client.delete(nameOf(key)))
     },
+    removeAll: async (start, only) => {
+      if (!PREFIX.test(start)) throw new Error('a prefix of no key that the server makes')
+      for await (const name of namesUnder(client, `${prefix}/${start}`)) {
+        const key = name.slice(prefix.length + 1)
+        if (KEY.test(key) && (!only || only(key))) await told(client.delete(name))
+      }
+    },
   }
 }
 
@@ -113,6 +121,19 @@ async function putStream(client: OSS, name: string, content: AsyncIterable<Uint8
   } finally {
     stream.destroy()
   }
+}
+
+type Listing = { objects?: { name: string }[]; nextContinuationToken?: string }
+
+/** Every object whose name begins so, page by page. */
+async function* namesUnder(client: OSS, prefix: string): AsyncGenerator<string> {
+  let token: string | undefined
+  do {
+    const query = { prefix, 'max-keys': 1_000, ...(token && { 'continuation-token': token }) }
+    const page = (await told(client.listV2(query as never, {}))) as Listing
+    for (const { name } of page.objects ?? []) yield name
+    token = page.nextContinuationToken
+  } while (token)
 }
 
 /** Asks only when somebody reads, and lets go of the connection when they stop. */

@@ -4,6 +4,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
+  paginateListObjectsV2,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
@@ -22,6 +23,7 @@ export type S3Account = {
 }
 
 const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
+const PREFIX = /^[a-z0-9]{2,64}$/
 /** A stream is sent in parts of this size, one after the other: that much of it is in memory at a time. */
 const PART_BYTES = 8 * 1_048_576
 const CONNECT_MS = 5_000
@@ -92,6 +94,15 @@ export function openS3Store(account: S3Account, prefix: string): FileStore & { c
     },
     remove: async (key) => {
       await client.send(new DeleteObjectCommand(objectOf(key)))
+    },
+    removeAll: async (start, only) => {
+      if (!PREFIX.test(start)) throw new Error('a prefix of no key that the server makes')
+      const listing = { Bucket: account.bucket, Prefix: `${prefix}/${start}` }
+      for await (const page of paginateListObjectsV2({ client }, listing)) {
+        const keys = (page.Contents ?? []).map(({ Key = '' }) => Key.slice(prefix.length + 1))
+        const doomed = keys.filter((key) => KEY.test(key) && (!only || only(key)))
+        await Promise.all(doomed.map((key) => client.send(new DeleteObjectCommand(objectOf(key)))))
+      }
     },
     close: () => client.destroy(),
   }

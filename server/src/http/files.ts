@@ -1,29 +1,24 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import parseRange from 'range-parser'
 import type { Context } from '../kernel/context.ts'
+import { mediaTypeOf } from '../kernel/works/media-types.ts'
+import { makeThumbnail } from '../kernel/works/thumbnail.ts'
 import type { Dialect } from './dialect.ts'
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  webp: 'image/webp',
-  gif: 'image/gif',
-  mp4: 'video/mp4',
-}
+const KEY = /^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/
 
 /** A file to be served, and how long its address stands for this content. */
-type ServedFile = { storeKey: string; mediaType: string; cacheControl: string }
+type ServedFile = { storeKey: string; mediaType: string; isShown: boolean; cacheControl: string }
 
-/** Serves stored files by their unguessable keys, to any origin. */
+/** Serves stored files by their unguessable keys, to any origin. A thumbnail is made when it is first asked for. */
 export function mountFiles(app: FastifyInstance, context: Context, dialect: Dialect): void {
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { key } = request.params as { key: string }
-    const mediaType = MEDIA_TYPES[key.slice(key.lastIndexOf('.') + 1)]
-    if (!mediaType || !/^[a-z0-9]{16,64}\.[a-z0-9]{1,8}$/.test(key))
-      return refuseFile(dialect, request, reply)
+    const media = KEY.test(key) ? mediaTypeOf(key) : null
+    if (!media) return refuseFile(dialect, request, reply)
     // A key is written once, so the key names the content.
     const cacheControl = 'public, max-age=31536000, immutable'
-    return serveFile(context, dialect, request, reply, { storeKey: key, mediaType, cacheControl })
+    return serveFile(context, dialect, request, reply, { storeKey: key, ...media, cacheControl })
   }
   app.route({ method: ['GET', 'HEAD'], url: '/files/:key', exposeHeadRoute: false, handler: serve })
 }
@@ -37,8 +32,8 @@ export function refuseFile(dialect: Dialect, request: FastifyRequest, reply: Fas
 }
 
 /**
- * Sends a stored file, with ranges and validators. Nothing served here may run: no sniffing, and a policy that
- * forbids everything.
+ * Sends a stored file, with ranges and validators. Nothing served here may run: no sniffing, a policy that forbids
+ * everything, and what a browser would not simply show is to be saved.
  */
 export async function serveFile(
   context: Context,
@@ -48,11 +43,12 @@ export async function serveFile(
   file: ServedFile,
 ): Promise<FastifyReply> {
   const { storeKey } = file
-  const stat = await context.files.stat(storeKey)
+  const stat = await findFile(context, storeKey)
   if (!stat) return refuseFile(dialect, request, reply)
   const etag = `"${storeKey}"`
   reply.headers({
     'content-type': file.mediaType,
+    ...(!file.isShown && { 'content-disposition': 'attachment' }),
     'cache-control': file.cacheControl,
     'accept-ranges': 'bytes',
     etag,
@@ -71,6 +67,12 @@ export async function serveFile(
   return request.method === 'HEAD'
     ? reply.send()
     : reply.send(context.files.read(storeKey, range ?? undefined))
+}
+
+async function findFile(context: Context, key: string): ReturnType<Context['files']['stat']> {
+  const stat = await context.files.stat(key)
+  if (stat) return stat
+  return (await makeThumbnail(context, key)) ? context.files.stat(key) : null
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */

@@ -55,7 +55,11 @@ export function mountUploads(app: FastifyInstance, context: Context, dialect: Di
       const upload = name === null ? null : await findUpload(context, name)
       if (!upload) return refuseFile(dialect, request, reply)
       // Its owner may send another picture under the same name.
-      return serveFile(context, dialect, request, reply, { ...upload, cacheControl: 'public, no-cache' })
+      return serveFile(context, dialect, request, reply, {
+        ...upload,
+        isShown: true,
+        cacheControl: 'public, no-cache',
+      })
     },
   })
 }

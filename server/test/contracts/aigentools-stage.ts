@@ -39,9 +39,10 @@ export const wire: Wire = {
     [/\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z/g, '<time>'],
     [/\border_\w+/g, 'order_<random>'],
     [/\btrade_[a-z0-9]{10,}/g, 'trade_<random>'],
-    [/\/files\/[a-z0-9]{32}\./g, '/files/<key>.'],
+    [/\/files\/[a-z0-9]{32,}\./g, '/files/<key>.'],
     [/\b[0-9a-f]{64}\b/g, '<hash>'],
-    [/\b(user|Model |channel )\d+\b/g, '$1<n>'],
+    [/\b(user|registered|returning|renamed|fresh|Model |channel |models\/)\d+\b/g, '$1<n>'],
+    [/^\d{4,}$/, '<merchant>'],
     // Temporary keys for uploads are as long as they are unguessable.
     [/^(STS\.)?[\w+/=.-]{20,}$/, '<secret>'],
   ],

@@ -36,7 +36,7 @@ export const wire: Wire = {
     [/\b(img|anim|order)_\d+_[a-z0-9]{9}/g, '$1_<ms>_<random>'],
     [/\btrade_[a-z0-9]{10,}/g, 'trade_<random>'],
     [/\bremote_trade_\d+/g, 'remote_trade_<number>'],
-    [/\/files\/[a-z0-9]{32}\./g, '/files/<key>.'],
+    [/\/files\/[a-z0-9]{32,}\./g, '/files/<key>.'],
     [/\buser\d+\b/g, 'user<n>'],
   ],
   serials: ['id'],

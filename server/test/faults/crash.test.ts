@@ -24,4 +24,7 @@ test('kill -9 of api, workers and PostgreSQL loses nothing that was acknowledged
   }
   const code = await new Promise((resolve) => child.once('close', resolve))
   assert.equal(code, 0, `the crash test failed:\n${output}`)
+  for (const kind of ['api', 'worker', 'postmaster', 'backend']) {
+    assert.match(output, new RegExp(`[1-9]\\d* ${kind}\\b`), `no ${kind} was killed:\n${output}`)
+  }
 })

@@ -3,7 +3,8 @@ import type { Machine, Unit } from './machine.ts'
 import { findBackends, findPostmaster, killNow } from './processes.ts'
 import type { Random } from './random.ts'
 
-export type Victim = 'api' | 'worker' | 'postmaster' | 'backend'
+const KINDS = ['api', 'worker', 'postmaster', 'backend'] as const
+export type Victim = (typeof KINDS)[number]
 
 /** One process that was killed; `at` on the clock of `performance.now()`, `time` on the wall. */
 export type Kill = { at: number; time: number; victim: Victim; what: string; pid: number; together: number }
@@ -14,7 +15,10 @@ const SERVER_WITHIN_MS = 15_000
 /** So many kills, then once everything at the same time, as when the power fails. */
 const EVERYTHING_EVERY = 12
 
-/** Kills at random moments until at least `kills` processes have been killed; says each as it happens. */
+/**
+ * Kills at random moments until at least `kills` processes have been killed, and with enough of them one of each
+ * kind; says each as it happens.
+ */
 export async function killAtRandom(
   machine: Machine,
   random: Random,
@@ -23,7 +27,10 @@ export async function killAtRandom(
   const done: Kill[] = []
   let everything = EVERYTHING_EVERY
   const rounds: Victim[][] = []
-  while (done.length < options.kills) {
+  const isEnough = (): boolean =>
+    done.length >= options.kills &&
+    (options.kills < KINDS.length || KINDS.every((kind) => done.some(({ victim }) => victim === kind)))
+  while (!isEnough()) {
     await sleep(random.integer(LEAST_PAUSE_MS, MOST_PAUSE_MS))
     if (rounds.length === 0) rounds.push(...planRounds(random))
     const isPowerCut = done.length >= everything
@@ -37,9 +44,8 @@ export async function killAtRandom(
 
 /** Each kind alone, and two at once, in random order: over the run every kind gets about the same share. */
 function planRounds(random: Random): Victim[][] {
-  const kinds: Victim[] = ['api', 'worker', 'postmaster', 'backend']
-  const pair = random.shuffle<Victim>([...kinds, 'worker']).slice(0, 2)
-  return random.shuffle([...kinds.map((kind) => [kind]), pair])
+  const pair = random.shuffle<Victim>([...KINDS, 'worker']).slice(0, 2)
+  return random.shuffle<Victim[]>([...KINDS.map((kind): Victim[] => [kind]), pair])
 }
 
 function allOf(machine: Machine): Victim[] {

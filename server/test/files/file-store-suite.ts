@@ -182,5 +182,26 @@ export function testFileStore(name: string, setup: () => Promise<FileStoreBench>
       await neighbour.remove(key)
       assert.equal((await readAll(store, key)).toString(), 'ours')
     })
+
+    test('removes what begins alike, all of it or what is chosen, and nothing of another site', async () => {
+      const { store, neighbour } = bench
+      const start = 'aaprefixofatask'
+      const keys = Array.from({ length: 8 }, (_, index) => `${start}${index}bcdefghij.png`)
+      const other = 'aaprefixofanother0bcdefghij.png'
+      await Promise.all([...keys, other].map((key) => store.put(key, Buffer.from(key))))
+      await neighbour.put(keys[0] ?? '', Buffer.from('theirs'))
+      await store.removeAll(start, (key) => key.charAt(start.length) < '4')
+      const left = async (one: FileStore) =>
+        (await Promise.all([...keys, other].map(async (key) => ((await one.stat(key)) ? key : '')))).filter(
+          Boolean,
+        )
+      assert.deepEqual(await left(store), [...keys.slice(4), other])
+      await store.removeAll(start)
+      assert.deepEqual(await left(store), [other])
+      assert.deepEqual(await left(neighbour), [keys[0]])
+      await store.removeAll('nothingbeginsso')
+      await assert.rejects(store.removeAll('../etc'))
+      await assert.rejects(store.removeAll(''))
+    })
   })
 }

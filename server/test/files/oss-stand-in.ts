@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { StandIn } from './stand-in.ts'
-import { refuseXml, sendObject, startStandIn } from './stand-in.ts'
+import { listing, refuseXml, sendObject, startStandIn } from './stand-in.ts'
 
 /**
  * An OSS endpoint of one bucket, reached by its IP address (the bucket is then only in the signature), with
@@ -13,8 +13,11 @@ export async function startOssStandIn(keys: {
   bucket: string
 }): Promise<StandIn> {
   return startStandIn((request, response, { objects }, body) => {
-    const name = decodeURIComponent((request.url ?? '/').slice(1))
-    if (!isSigned(request, name, keys)) return refuseXml(request, response, 403, 'SignatureDoesNotMatch')
+    const url = new URL(request.url ?? '', 'http://stand-in')
+    const name = decodeURIComponent(url.pathname.slice(1))
+    const token = url.searchParams.get('continuation-token')
+    if (!isSigned(request, token === null ? name : `${name}?continuation-token=${token}`, keys))
+      return refuseXml(request, response, 403, 'SignatureDoesNotMatch')
     const digest = request.headers['content-md5']
     if (digest !== undefined && createHash('md5').update(body).digest('base64') !== digest)
       return refuseXml(request, response, 400, 'InvalidDigest')
@@ -32,6 +35,10 @@ export async function startOssStandIn(keys: {
       }
       case 'GET':
       case 'HEAD': {
+        if (url.searchParams.get('list-type') === '2') {
+          response.writeHead(200, { 'content-type': 'application/xml' })
+          return response.end(listing(objects, keys.bucket, url))
+        }
         const object = objects.get(place)
         if (!object) return refuseXml(request, response, 404, 'NoSuchKey')
         return sendObject(request, response, object)

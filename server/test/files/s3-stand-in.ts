@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { StandIn } from './stand-in.ts'
-import { refuseXml, sendObject, startStandIn } from './stand-in.ts'
+import { listing, refuseXml, sendObject, startStandIn } from './stand-in.ts'
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest()
@@ -68,6 +68,8 @@ export async function startS3StandIn(keys: {
       }
       case 'GET':
       case 'HEAD': {
+        if (url.searchParams.get('list-type') === '2')
+          return xml(listing(objects, name.replace(/\/$/, ''), url))
         const object = objects.get(name)
         if (!object) return refuseXml(request, response, 404, 'NoSuchKey')
         return sendObject(request, response, object)

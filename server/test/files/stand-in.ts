@@ -46,6 +46,25 @@ export function sendObject(request: IncomingMessage, response: ServerResponse, o
   response.end(request.method === 'HEAD' ? undefined : part)
 }
 
+/** So few a page that a listing of a test has several. */
+const LISTED = 3
+
+/** The objects of a bucket whose names begin with the `prefix` of the query, a page of them, as both wires write it. */
+export function listing(objects: StandIn['objects'], bucket: string, url: URL): string {
+  const prefix = url.searchParams.get('prefix') ?? ''
+  const after = url.searchParams.get('continuation-token') ?? ''
+  const names = [...objects.keys()]
+    .filter((name) => name.startsWith(`${bucket}/`))
+    .map((name) => name.slice(bucket.length + 1))
+    .filter((name) => name.startsWith(prefix) && name > after)
+    .sort()
+  const page = names.slice(0, LISTED)
+  const last = names.length > LISTED ? page.at(-1) : undefined
+  const rows = page.map((name) => `<Contents><Key>${name}</Key><Size>1</Size></Contents>`).join('')
+  const next = last === undefined ? '' : `<NextContinuationToken>${last}</NextContinuationToken>`
+  return `<ListBucketResult><Name>${bucket}</Name><Prefix>${prefix}</Prefix><KeyCount>${page.length}</KeyCount><IsTruncated>${last !== undefined}</IsTruncated>${rows}${next}</ListBucketResult>`
+}
+
 /** Serves `answer` on a port of its own. */
 export async function startStandIn(
   answer: (request: IncomingMessage, response: ServerResponse, standIn: StandIn, body: Buffer) => void,

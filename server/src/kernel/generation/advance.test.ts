@@ -68,7 +68,7 @@ const wallet = async () => {
   return { available, held, spent }
 }
 
-test('a finished task pays its hold and has its file and thumbnail', async () => {
+test('a finished task pays its hold and has its file', async () => {
   const large = { create: { width: 640, height: 320, channels: 3, background: '#336699' } } as const
   const bytes = await sharp(large).png().toBuffer()
   provider.next.push(async () => ({
@@ -93,10 +93,7 @@ test('a finished task pays its hold and has its file and thumbnail', async () =>
   )
   assert.deepEqual(
     rows.map(({ store_key: _key, ...row }) => row),
-    [
-      { role: 'output', media_type: 'image/png', width: 640, height: 320 },
-      { role: 'thumbnail', media_type: 'image/webp', width: 320, height: 160 },
-    ],
+    [{ role: 'output', media_type: 'image/png', width: 640, height: 320 }],
   )
   for (const { store_key } of rows) assert.ok(await site.context.files.stat(store_key))
 })
@@ -334,6 +331,20 @@ test('outputs that cannot be stored (a full disk) are made again where that is f
   await site.context.db.rows(statement('this due', 'update task set due_at = now() where id = $1'), [id])
   await advanceTask(site.context, await claimOne(), never)
   assert.equal((await read(id)).state, 'succeeded')
+})
+
+test('a vendor that makes fewer pictures than were asked for is paid for those, and the rest comes back', async () => {
+  provider.next.push(() => donePictures(1))
+  const { input } = pictureOf('三张')
+  const { taskId } = await submitTask(
+    site.context,
+    actor,
+    pictureOf('三张', { input: { ...input, count: 3 } }),
+  )
+  await advanceTask(site.context, await claimOne(), never)
+  const { state, cost, charged, files } = await read(taskId)
+  assert.deepEqual([state, cost, charged, files.length], ['succeeded', units(60), units(20), 1])
+  assert.deepEqual(await wallet(), { available: units(80), held: 0n, spent: units(20) })
 })
 
 test('an empty success is not a success', async () => {

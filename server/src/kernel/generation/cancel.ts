@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
+import { removeLeftoversOf } from '../works/remove-leftovers.ts'
 import type { Task, TaskName, TaskReach, TaskState } from './task.ts'
 import { readTask } from './task.ts'
 
@@ -31,5 +32,6 @@ export async function cancelTask(
   if (ended.length === 0) throw refusal('task_not_cancelable', { id: task.handle })
   context.events.publish('ended', task.id)
   context.events.publish('task', task.id)
+  await removeLeftoversOf(context, [task.id])
   return readTask(context, reach, named)
 }

@@ -5,9 +5,12 @@ import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
 import type { Provider, ProviderErrorKind, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
+import { UnfitOutput } from '../works/inspect.ts'
+import { removeLeftovers } from '../works/remove-leftovers.ts'
 import type { StoredFile } from '../works/store-outputs.ts'
-import { removeLeftovers, storeOutputs } from '../works/store-outputs.ts'
+import { storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
+import { outputsOf } from './task-input.ts'
 
 // What becomes of a task after a step of its provider. Every write is fenced by the claim's generation.
 
@@ -37,7 +40,7 @@ export async function settleLostAttempt(context: Context, task: Claimed, provide
   const [attempt] = await context.db.rows<{ channel_id: bigint | null }>(attemptChannel, [task.id])
   if (!attempt) throw new Error(`task ${task.id} has no record of its attempt`)
   if (provider.repeatable || attempt.channel_id === null) {
-    await removeLeftovers(context, task)
+    await removeLeftovers(context, task, task.generation)
     // A task that takes every worker down with it must not do so for ever.
     if (task.attempts >= task.max_attempts)
       await giveUp(context, task, 'unavailable', 'every worker was lost')
@@ -138,6 +141,12 @@ export async function giveUp(
   const values = [context.keys.chain, task.id, task.generation, 'failed', 0n, failure, words, null]
   await context.db.rows(finishTask, values)
   context.events.publish('task', task.id)
+  await removeEarlier(context, task)
+}
+
+/** What workers stored that were killed before they could end the task: nothing, for one that was claimed once. */
+async function removeEarlier(context: Context, task: Claimed): Promise<void> {
+  if (task.generation > 1) await removeLeftovers(context, task, task.generation)
 }
 
 /** Stores a finished job's outputs as our own files, then ends the task and settles its hold in one statement. */
@@ -152,7 +161,7 @@ export async function complete(
   try {
     if (step.outputs.length === 0)
       throw new ProviderError('unavailable', 'the provider answered without any output')
-    files = await storeOutputs(context, task, step.outputs)
+    files = await storeOutputs(context, task, step.outputs, signal)
   } catch (error) {
     await settleUnstorable(context, task, provider, error, signal)
     return
@@ -162,14 +171,22 @@ export async function complete(
     task.id,
     task.generation,
     'succeeded',
-    task.cost,
+    priceOf(task, step.outputs.length),
     null,
     null,
     JSON.stringify(files),
   ]
   const [ended] = await persist<Ended>(context, signal, finishTask, values)
-  if (ended?.done) context.events.publish('task', task.id)
-  else await removeUnclaimed(context, task, files)
+  if (ended?.done) {
+    context.events.publish('task', task.id)
+    await removeEarlier(context, task)
+  } else await removeUnclaimed(context, task, files)
+}
+
+/** Nobody pays for pictures that did not come: a vendor that makes fewer than were asked for is paid for those. */
+function priceOf(task: Claimed, made: number): bigint {
+  const wanted = BigInt(outputsOf(task))
+  return BigInt(made) < wanted ? (task.cost * BigInt(made)) / wanted : task.cost
 }
 
 const claimedFiles = statement('claimed files', 'select store_key from file where store_key = any ($1)')
@@ -183,7 +200,10 @@ async function removeUnclaimed(context: Context, task: Claimed, files: readonly 
   await Promise.all(keys.filter((key) => !claimed.has(key)).map((key) => context.files.remove(key)))
 }
 
-/** Made, but not kept (a full disk): made again where that is free, asked for again where the vendor has it. */
+/**
+ * Made, but not kept (a full disk, an address that does not answer): made again where that is free, asked for again
+ * where the vendor has it, on the same hold and until the task's deadline. What we would not serve is the end of it.
+ */
 async function settleUnstorable(
   context: Context,
   task: Claimed,
@@ -192,9 +212,11 @@ async function settleUnstorable(
   signal: AbortSignal,
 ): Promise<void> {
   context.log.error({ task: task.id, error }, 'the outputs of a task could not be stored')
-  await removeLeftovers(context, { ...task, generation: task.generation + 1 })
-  const canRepeat = provider.repeatable || task.operation !== null
-  const words = error instanceof Error ? error.message : String(error)
+  await removeLeftovers(context, task, task.generation + 1)
+  // The lease is gone or the worker stops: whoever claims the task next decides.
+  if (signal.aborted) return
+  const canRepeat = !(error instanceof UnfitOutput) && (provider.repeatable || task.operation !== null)
+  const words = error instanceof Error ? error.message.slice(0, 2_000) : String(error)
   if (canRepeat) await settleError(context, task, provider, new ProviderError('unavailable', words), signal)
   else await giveUp(context, task, 'unavailable', words)
 }

@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import { isConnectionLoss } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
+import { removeLeftoversOf } from '../works/remove-leftovers.ts'
 import { endTasks } from './cancel.ts'
 
 const overdueTasks = statement(
@@ -49,6 +50,10 @@ export async function sweepTasks(context: Context): Promise<{ ended: number; for
     context.events.publish('ended', id)
     context.events.publish('task', id)
   }
+  await removeLeftoversOf(
+    context,
+    ended.map(({ id }) => id),
+  )
   const holds = await context.db.rows<{ id: bigint }>(forgottenHolds, [])
   for (const { id } of holds) {
     await context.db.rows(resolveHold, [context.keys.chain, id])

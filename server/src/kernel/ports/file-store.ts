@@ -10,4 +10,9 @@ export type FileStore = {
   read: (key: string, range?: { start: number; end: number }) => Readable
   /** Removes a file; no error when there is none. */
   remove: (key: string) => Promise<void>
+  /**
+   * Removes every file whose key begins with `prefix` (at least 2 characters) and, where `only` is given, of
+   * which it says yes; and what a killed writer left half-written under such a key.
+   */
+  removeAll: (prefix: string, only?: (key: string) => boolean) => Promise<void>
 }

@@ -1,14 +1,17 @@
-import { ALL_FORMATS, BufferSource, Input } from 'mediabunny'
-import sharp from 'sharp'
 import type { Context } from '../context.ts'
-import type { Claimed } from '../generation/claim.ts'
-import type { TaskInput } from '../generation/task-input.ts'
-import { outputsOf } from '../generation/task-input.ts'
 import type { Output } from '../ports/provider.ts'
+import type { Address } from './fetch-output.ts'
+import { fetchOutput } from './fetch-output.ts'
+import type { Measures } from './inspect.ts'
+import { identify, measure, measureStored, UnfitOutput } from './inspect.ts'
+import type { Extension } from './media-types.ts'
+import { MEDIA_TYPES } from './media-types.ts'
+import type { FileRole, Storing } from './store-key.ts'
+import { storeKey } from './store-key.ts'
 
 /** A stored file, in the columns that `finish_task_v1` reads. */
 export type StoredFile = {
-  role: 'output' | 'thumbnail'
+  role: FileRole
   position: number
   store_key: string
   media_type: string
@@ -18,151 +21,106 @@ export type StoredFile = {
   duration_ms: number | null
 }
 
-/** What a file turned out to be when it was read. */
-type Inspected = {
-  mediaType: string
-  extension: string
-  width: number
-  height: number
-  durationMs: number | null
-  /** What its thumbnail is made from; null when there is nothing to show. */
-  still: Uint8Array | null
-}
+/** More than any vendor makes at once. */
+const MOST_OUTPUTS = 64
 
-const THUMBNAIL_SIDE = 320
-const MOST_PIXELS = 64_000_000
-const PICTURES: Readonly<Record<string, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' }
-const EXTENSIONS = [...Object.values(PICTURES), 'mp4']
+type Made = Exclude<Output, Address>
+/** Where a file goes: its task, in the generation of its worker, and its place among the outputs. */
+type Place = { task: Storing; role: FileRole; position: number }
 
 /**
- * Copies a provider's outputs into our own files, each with a thumbnail. What the bytes are is read from the
- * bytes. Keys follow from task, generation and place and are unguessable, so whoever takes over an
- * interrupted task knows what to clear away.
+ * Copies a provider's outputs, and the posters of its clips, into our own files: those in hand at the same time,
+ * those that have to be fetched one after the other. What a file is, is read from its bytes. No thumbnail is made
+ * here (docs/decisions/0009).
  *
- * @throws when an output is no file we know, or the store cannot take it.
+ * When it throws, no file is being written any more; what was written lies under keys of this generation.
+ *
+ * @param signal stops fetching.
+ * @throws UnfitOutput when an output is nothing that we keep or serve; any other error when it cannot be had or
+ *   stored now.
  */
 export async function storeOutputs(
   context: Context,
-  task: Claimed,
+  task: Storing,
   outputs: readonly Output[],
+  signal: AbortSignal,
 ): Promise<StoredFile[]> {
+  if (outputs.length > MOST_OUTPUTS) throw new UnfitOutput(`${outputs.length} outputs at once`)
   const stored: StoredFile[] = []
+  const inHand = await Promise.allSettled(
+    outputs.flatMap((output, position) =>
+      'bytes' in output ? keepMade(context, task, output, position) : [],
+    ),
+  )
+  for (const result of inHand) {
+    if (result.status === 'rejected') throw result.reason
+    stored.push(...result.value)
+  }
   for (const [position, output] of outputs.entries()) {
-    if (!('bytes' in output))
-      throw new Error('outputs by address need a provider that says how to fetch them')
-    const file = isMp4(output.bytes)
-      ? await inspectClip(output.bytes, output.poster ?? null)
-      : await inspectPicture(output.bytes)
-    const keep = async (
-      role: StoredFile['role'],
-      bytes: Uint8Array,
-      what: Omit<Inspected, 'still'>,
-    ): Promise<void> => {
-      const store_key = `${storeName(context, task, role, position)}.${what.extension}`
-      await context.files.put(store_key, bytes)
-      const { mediaType: media_type, width, height, durationMs: duration_ms } = what
-      stored.push({
-        role,
-        position,
-        store_key,
-        media_type,
-        bytes: bytes.byteLength,
-        width,
-        height,
-        duration_ms,
-      })
-    }
-    await Promise.all([keep('output', output.bytes, file), file.still && keepThumbnail(keep, file.still)])
+    if ('url' in output)
+      stored.push(await keepFetched(context, { task, role: 'output', position }, output, signal))
   }
   return stored
 }
 
-type Keep = (role: StoredFile['role'], bytes: Uint8Array, what: Omit<Inspected, 'still'>) => Promise<void>
-
-async function keepThumbnail(keep: Keep, still: Uint8Array): Promise<void> {
-  const { data, info } = await sharp(still, { limitInputPixels: MOST_PIXELS })
-    .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'inside', withoutEnlargement: true })
-    // Little effort: a few bytes more, a third of the time.
-    .webp({ quality: 82, effort: 1 })
-    .toBuffer({ resolveWithObject: true })
-  const { width, height } = info
-  await keep('thumbnail', data, {
-    mediaType: 'image/webp',
-    extension: 'webp',
-    width,
-    height,
-    durationMs: null,
+async function keepMade(
+  context: Context,
+  task: Storing,
+  { bytes, poster }: Made,
+  position: number,
+): Promise<StoredFile[]> {
+  const files: Promise<StoredFile | null>[] = [keepBytes(context, { task, role: 'output', position }, bytes)]
+  if (poster) files.push(keepPoster(context, { task, role: 'poster', position }, poster))
+  const results = await Promise.allSettled(files)
+  return results.flatMap((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value ?? []
   })
 }
 
-async function inspectPicture(bytes: Uint8Array): Promise<Inspected> {
-  const { format, width, height } = await sharp(bytes, { limitInputPixels: MOST_PIXELS }).metadata()
-  const extension = PICTURES[format]
-  if (!extension) throw new Error(`an output of type ${format}`)
-  // A picture that is no larger than a thumbnail is its own.
-  const still = Math.max(width, height) > THUMBNAIL_SIDE ? bytes : null
-  return { mediaType: `image/${format}`, extension, width, height, durationMs: null, still }
-}
-
-/** ISO media files carry `ftyp` after the length of their first box. */
-function isMp4(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 4, 4).toString('latin1') === 'ftyp'
-}
-
-async function inspectClip(bytes: Uint8Array, poster: Uint8Array | null): Promise<Inspected> {
-  const input = new Input({ formats: ALL_FORMATS, source: new BufferSource(bytes) })
-  const track = await input.getPrimaryVideoTrack()
-  if (!track) throw new Error('a clip without a picture track')
-  const durationMs = Math.round((await input.computeDuration()) * 1000)
-  const { displayWidth: width, displayHeight: height } = track
-  return { mediaType: 'video/mp4', extension: 'mp4', width, height, durationMs, still: poster }
-}
-
-/** Removes what earlier generations of a task left in the store; their keys can be derived again. */
-export async function removeLeftovers(
-  context: Context,
-  task: TaskInput & Pick<Claimed, 'id' | 'generation'>,
-): Promise<void> {
-  const names: string[] = []
-  const outputs = outputsOf(task)
-  for (let generation = 1; generation < task.generation; generation += 1) {
-    for (let position = 0; position < outputs; position += 1) {
-      for (const role of ['output', 'thumbnail'] as const) {
-        const name = storeName(context, { id: task.id, generation }, role, position)
-        names.push(...EXTENSIONS.map((extension) => `${name}.${extension}`))
-      }
-    }
+/** A clip is worth its price without its poster too. */
+async function keepPoster(context: Context, place: Place, bytes: Uint8Array): Promise<StoredFile | null> {
+  try {
+    return await keepBytes(context, place, bytes)
+  } catch (error) {
+    if (!(error instanceof UnfitOutput)) throw error
+    context.log.warn({ task: place.task.id, error }, 'a poster was no picture')
+    return null
   }
-  await Promise.all(names.map((name) => context.files.remove(name)))
 }
 
-/** 32 characters of a keyed hash: 160 bits that only this site can compute. */
-function storeName(
-  context: Context,
-  task: Pick<Claimed, 'id' | 'generation'>,
-  role: StoredFile['role'],
-  position: number,
-): string {
-  const digest = context.keys.codeHash(
-    'file',
-    String(task.id),
-    String(task.generation),
-    role,
-    String(position),
-  )
-  return toBase32(digest.subarray(0, 20))
-}
-
-const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
-
-function toBase32(bytes: Uint8Array): string {
-  let bits = 0
-  let value = 0
-  let text = ''
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xffff
-    bits += 8
-    for (; bits >= 5; bits -= 5) text += BASE32.charAt((value >>> (bits - 5)) & 31)
+async function keepBytes(context: Context, place: Place, bytes: Uint8Array): Promise<StoredFile> {
+  const extension = await identify(bytes)
+  if (extension === 'zip') throw new UnfitOutput('an archive that is no office file')
+  if (place.role === 'poster' && MEDIA_TYPES[extension].kind !== 'picture') {
+    throw new UnfitOutput('a poster that is no picture')
   }
-  return text
+  const measures = await measure(extension, bytes)
+  const key = storeKey(context, place.task, place.role, place.position, extension)
+  await context.files.put(key, bytes)
+  return toStored(place, key, extension, bytes.byteLength, measures)
+}
+
+async function keepFetched(
+  context: Context,
+  place: Place,
+  address: Address,
+  signal: AbortSignal,
+): Promise<StoredFile> {
+  const keyFor = (extension: Extension): string =>
+    storeKey(context, place.task, place.role, place.position, extension)
+  const fetched = await fetchOutput(context, address, keyFor, signal)
+  const measures = await measureStored(context, fetched.extension, fetched)
+  return toStored(place, fetched.key, fetched.extension, fetched.bytes, measures)
+}
+
+function toStored(
+  { role, position }: Place,
+  store_key: string,
+  extension: Extension,
+  bytes: number,
+  { width, height, durationMs: duration_ms }: Measures,
+): StoredFile {
+  const { mediaType: media_type } = MEDIA_TYPES[extension]
+  return { role, position, store_key, media_type, bytes, width, height, duration_ms }
 }

@@ -5,6 +5,7 @@ import { startHttpModelStandIn } from '../../../test/providers/http-model-stand-
 import { createOutbound } from '../../files/fetch-remote.ts'
 import type { CallOptions, Json, Provider, ProviderConnection, Step } from '../../kernel/ports/provider.ts'
 import { ProviderError } from '../../kernel/ports/provider.ts'
+import { createSketch } from '../sketch/sketch.ts'
 import { createHttpModel } from './http-model.ts'
 
 const KEY = 'sk-stand-in/0123456789+abcdef'
@@ -137,6 +138,22 @@ test('pictures inside the answer come as bytes, whatever they are called', async
     assert.deepEqual(Buffer.from(output.bytes), bytes)
     assert.deepEqual([output.mediaType, output.width, output.height], ['image/png', 48, 32])
   }
+})
+
+test('a clip inside the answer is measured, and one that is only called so is none', async () => {
+  const drawn = await createSketch().start(
+    { kind: 'video', model: 'm', prompt: '猫', width: 160, height: 128, seconds: 1, fps: 8, seed: 1 },
+    call(),
+  )
+  const [clip] = drawn.state === 'done' ? drawn.outputs : []
+  assert.ok(clip && 'bytes' in clip)
+  vendor.onStart({ headers: { 'content-type': 'video/mp4' }, body: clip.bytes })
+  const step = await start()
+  const [output] = step.state === 'done' ? step.outputs : []
+  assert.ok(output && 'bytes' in output)
+  assert.deepEqual([output.mediaType, output.width, output.height], ['video/mp4', 160, 128])
+  vendor.onStart({ headers: { 'content-type': 'video/mp4' }, body: clip.bytes.slice(0, 40) })
+  assert.equal((await refusalOf(start())).kind, 'ambiguous')
 })
 
 test('a result on the host of the connection may reach what the operator allowed; others may not', async () => {
@@ -347,6 +364,7 @@ test('the answer chooses whom to ask only within the connection’s own origin; 
     '//x',
   ]) {
     const foreign = await startPending({ id: 'j', data: { query_url } })
+    assert.ok(!JSON.stringify(foreign).includes(query_url), 'not even kept')
     await check(foreign)
     assert.equal(vendor.queries.at(-1)?.path, '/v1/generate/j')
   }

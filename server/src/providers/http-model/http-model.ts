@@ -73,7 +73,8 @@ async function start(way: Way, job: ProviderJob, { connection, signal }: CallOpt
   try {
     reply = await send(way, known, options, request)
   } catch (error) {
-    throw signal.aborted ? error : startFailed(error)
+    signal.throwIfAborted()
+    throw startFailed(error)
   }
   const body = parseBody(reply)
   const answer = body === undefined ? null : readAnswer(body, options)
@@ -129,7 +130,8 @@ async function check(way: Way, operation: Operation, { connection, signal }: Cal
       signal,
     })
   } catch (error) {
-    if (signal.aborted || !(error instanceof OutboundError)) throw error
+    signal.throwIfAborted()
+    if (!(error instanceof OutboundError)) throw error
     // The job goes on whether or not it can be asked after.
     throw new ProviderError('unavailable', error.message, { cause: error })
   }

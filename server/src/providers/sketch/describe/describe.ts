@@ -40,6 +40,7 @@ export async function* describe(job: TextJob, signal: AbortSignal): AsyncIterabl
     ...(form ? variants(form, measured, phrases) : []),
   ]
   for (const [index, part] of parts.entries()) {
+    signal.throwIfAborted()
     yield { type: 'text', text: index === 0 ? part : `\n\n${part}` }
   }
   yield { type: 'end', reason: 'stop', usage: null }

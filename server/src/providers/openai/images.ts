@@ -1,0 +1,167 @@
+import sharp from 'sharp'
+import type { Outbound } from '../../kernel/ports/outbound.ts'
+import {
+  type CallOptions,
+  type ImageJob,
+  type Output,
+  ProviderError,
+  type Step,
+} from '../../kernel/ports/provider.ts'
+import { checkWaiting, type Deployment, post, readDeployment } from './call.ts'
+import type { OpenAiOptions } from './options.ts'
+import { hasError, isObject, refusalInside, refusalOf } from './refusal.ts'
+import { chooseSize } from './size.ts'
+
+const MOST_PICTURES = 10
+const MAX_PROMPT = 32_000
+/** A picture of 3840 by 2160 that hardly compresses is some 25 MB, and a third more in base64. */
+const MAX_BYTES_PER_PICTURE = 40 * 1024 * 1024
+const MAX_BYTES = 200 * 1024 * 1024
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+}
+
+/**
+ * Makes pictures by `POST /images/generations`, or `/images/edits` from a source (protocols.md 5.1). The wire has no
+ * seed, guidance, strength or watermark; what is to be avoided is said in the prompt.
+ */
+export async function makePictures(outbound: Outbound, job: ImageJob, call: CallOptions): Promise<Step> {
+  checkWaiting(call)
+  const to = readDeployment(call.connection)
+  checkJob(job)
+  const outputs: Output[] = []
+  while (outputs.length < job.count) {
+    const count = Math.min(job.count - outputs.length, to.options.picturesPerCall)
+    try {
+      outputs.push(...(await ask(outbound, { ...job, count }, to, call)))
+    } catch (error) {
+      if (outputs.length === 0 || !(error instanceof ProviderError)) throw error
+      // Whatever became of this call, pictures have been made: the job must not be started again.
+      throw new ProviderError('ambiguous', `${error.message} (after ${outputs.length} pictures)`)
+    }
+  }
+  return { state: 'done', outputs }
+}
+
+/** One call; as many pictures as it was asked for. */
+async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: CallOptions): Promise<Output[]> {
+  const { path, body, contentType } = await (job.kind === 'image_edit' ? editOf : generationOf)(
+    job,
+    to.options,
+  )
+  checkWaiting(call)
+  const reply = await post(outbound, to, {
+    path,
+    body,
+    contentType,
+    maxBytes: Math.min(MAX_BYTES, MAX_BYTES_PER_PICTURE * job.count),
+    signal: call.signal,
+  })
+  const answer = parse(reply.body)
+  if (reply.status < 200 || reply.status >= 300) throw refusalOf(reply, answer, to.redact)
+  if (hasError(answer)) throw refusalInside(answer, to.redact)
+  const data = isObject(answer) && Array.isArray(answer.data) ? answer.data : null
+  if (!data) throw notUnderstood('with something that is not its JSON')
+  // A task pays for all it asked for; some gateways ignore `n`, and say so by nothing else.
+  if (data.length < job.count) throw notUnderstood(`with ${data.length} of ${job.count} pictures`)
+  return Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to)))
+}
+
+function checkJob(job: ImageJob): void {
+  const demand = (holds: boolean, message: string): void => {
+    if (!holds) throw new ProviderError('rejected', message)
+  }
+  demand(job.prompt.trim() !== '', 'A prompt is needed.')
+  demand(
+    [...promptOf(job)].length <= MAX_PROMPT,
+    `The prompt must not be longer than ${MAX_PROMPT} characters.`,
+  )
+  demand(
+    Number.isInteger(job.count) && job.count >= 1 && job.count <= MOST_PICTURES,
+    `The count must be 1…${MOST_PICTURES}.`,
+  )
+  demand(job.width > 0 && job.height > 0, 'Sides must be positive.')
+  demand(job.kind === 'image' || job.source !== undefined, 'Picture-to-picture needs a source picture.')
+}
+
+const promptOf = ({ prompt, negativePrompt = '' }: ImageJob): string =>
+  negativePrompt.trim() === '' ? prompt : `${prompt}\n\nAvoid: ${negativePrompt}`
+
+type Sent = { path: string; body: string | Uint8Array; contentType: string }
+
+function fieldsOf(job: ImageJob, options: OpenAiOptions): Record<string, unknown> {
+  const size = chooseSize(job, options.imageSize)
+  return {
+    model: job.model,
+    prompt: promptOf(job),
+    n: job.count,
+    ...(size !== null && { size }),
+    // GPT image models refuse it, so only those deployments get it whose operator says so.
+    ...(options.responseFormat !== null && { response_format: options.responseFormat }),
+    ...options.extraBody,
+  }
+}
+
+async function generationOf(job: ImageJob, options: OpenAiOptions): Promise<Sent> {
+  return {
+    path: 'images/generations',
+    body: JSON.stringify(fieldsOf(job, options)),
+    contentType: 'application/json',
+  }
+}
+
+async function editOf(job: ImageJob, options: OpenAiOptions): Promise<Sent> {
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fieldsOf(job, options))) {
+    form.append(name, typeof value === 'string' ? value : JSON.stringify(value))
+  }
+  const { bytes, mediaType } = job.source ?? { bytes: new Uint8Array(), mediaType: '' }
+  const file = new Blob([Uint8Array.from(bytes)], { type: mediaType })
+  form.append(options.imageField, file, `image.${mediaType.split('/')[1] ?? 'png'}`)
+  const encoded = new Response(form)
+  return {
+    path: 'images/edits',
+    body: new Uint8Array(await encoded.arrayBuffer()),
+    contentType: encoded.headers.get('content-type') ?? 'multipart/form-data',
+  }
+}
+
+async function readPicture(one: unknown, to: Deployment): Promise<Output> {
+  if (!isObject(one)) throw notUnderstood('with something that is not a picture')
+  const { b64_json: base64, url } = one
+  if (typeof base64 === 'string' && base64 !== '') return decode(base64)
+  if (typeof url !== 'string' || url === '') throw notUnderstood('with something that is not a picture')
+  if (url.startsWith('data:')) return decode(url)
+  const base = new URL(to.endpoint(''))
+  // A gateway at home names its files without a host.
+  const address = URL.parse(url, base.href)
+  if (!address || !/^https?:$/.test(address.protocol)) throw notUnderstood('with an address that is none')
+  return { url: address.href, ...(address.host === base.host && { isOperatorConfigured: true }) }
+}
+
+/** Size and type are read from the file: vendors choose both as they like. */
+async function decode(base64: string): Promise<Output> {
+  const bytes = Buffer.from(base64.replace(/^data:[^,]*,/, ''), 'base64')
+  const metadata = await sharp(bytes)
+    .metadata()
+    .catch(() => null)
+  const mediaType = MEDIA_TYPES[metadata?.format ?? '']
+  if (!metadata || mediaType === undefined) throw notUnderstood('with a file that is not a picture')
+  return { bytes, mediaType, width: metadata.width, height: metadata.height }
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** The answer came with a success, so the work was probably done and counted. */
+function notUnderstood(how: string): ProviderError {
+  return new ProviderError('ambiguous', `openai: it answered ${how}`)
+}

@@ -1,0 +1,27 @@
+import type { Outbound } from '../../kernel/ports/outbound.ts'
+import { type Provider, ProviderError } from '../../kernel/ports/provider.ts'
+import { write } from './chat.ts'
+import { makePictures } from './images.ts'
+
+/** Calls under way in one process; vendors throttle far earlier than this machine tires. */
+const CONCURRENCY = 16
+
+/**
+ * Any deployment that speaks OpenAI's wire: chat, vision, pictures and pictures from pictures, by base address and
+ * key. What `connection.options` means is in this folder's README.
+ */
+export function createOpenAiCompatible(outbound: Outbound): Provider {
+  return {
+    name: 'openai',
+    kinds: ['text', 'vision', 'image', 'image_edit'],
+    repeatable: false,
+    concurrency: CONCURRENCY,
+    start: async (job, options) => {
+      if (job.kind !== 'image' && job.kind !== 'image_edit') {
+        throw new ProviderError('rejected', `openai makes no ${job.kind}`)
+      }
+      return makePictures(outbound, job, options)
+    },
+    write: (job, options) => write(outbound, job, options),
+  }
+}
