@@ -22,6 +22,8 @@ export type AccountPreset = {
   signUpBonusReason: string
   /** How long a session lasts. */
   sessionMs: number
+  /** How long an access token lasts where a document has them refreshed; as long as the session unless given. */
+  accessMs?: number
   /** Domains an address must have to register; empty for any. */
   emailDomains: readonly string[]
   /** The mail that carries a code; null where nobody is sent one. */

@@ -1,4 +1,5 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { authRoutes } from './auth.ts'
 import { faults } from './faults.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
@@ -12,6 +13,6 @@ export const aiCreator: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [...authRoutes],
   reference,
 }

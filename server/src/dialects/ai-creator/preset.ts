@@ -12,6 +12,7 @@ export const preset: Preset = {
   signUpBonus: units(0),
   signUpBonusReason: '',
   sessionMs: 7 * DAY_MS,
+  accessMs: 2 * 3_600_000,
   emailDomains: [],
   codeMail: null,
   models: [
