@@ -1,6 +1,7 @@
 import type { Dialect } from '../../http/dialect.ts'
 import { authRoutes } from './auth.ts'
 import { faults } from './faults.ts'
+import { modelRoutes } from './models.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
@@ -13,6 +14,6 @@ export const aiCreator: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [...authRoutes],
+  routes: [...authRoutes, ...modelRoutes],
   reference,
 }
