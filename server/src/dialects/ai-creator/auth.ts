@@ -53,7 +53,10 @@ const register = route({
   body: Registration,
   target: whoFrom,
   invalid: (issues) => refuse(400, issues.map(explain).join('；')),
-  refusals: { input_invalid: (issue) => refuse(400, explain(issue)) },
+  refusals: {
+    input_invalid: (issue) => refuse(400, explain(issue)),
+    referral_code_unknown: () => refuse(400, '推荐码无效，请检查后重试，或不填推荐码'),
+  },
   run: async (context, _nobody, { body }) => {
     const { account } = await registerWithPassword(context, {
       username: requireUsername(body.username),

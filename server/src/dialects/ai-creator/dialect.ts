@@ -5,6 +5,7 @@ import { modelRoutes } from './models.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { pages } from './register-page.ts'
 
 /** The API of specs/ai-creator.md: writing tools, pictures, clips, decks, memberships, promotions, publishing. */
 export const aiCreator: Dialect = {
@@ -16,4 +17,5 @@ export const aiCreator: Dialect = {
   faults,
   routes: [...authRoutes, ...modelRoutes],
   reference,
+  pages,
 }
