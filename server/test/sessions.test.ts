@@ -14,6 +14,7 @@ import type { RefreshGrant } from '../src/kernel/accounts/refresh.ts'
 import { refreshSession } from '../src/kernel/accounts/refresh.ts'
 import { KernelError } from '../src/kernel/errors.ts'
 import { units } from '../src/kernel/money.ts'
+import { referralCodeOf } from '../src/kernel/promotions/referral-codes.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
 import { createUser } from './factories.ts'
@@ -134,6 +135,40 @@ describe('opening an account and a session', () => {
       [inviter.id],
     )
     assert.deepEqual(rows, [{ referred_id: BigInt(Number(reply.body.data?.id)), state: 'pending' }])
+  })
+
+  test('of many registrations of one name, or of one address, exactly one opens an account', async () => {
+    const inviter = await loggedIn()
+    const me = await call('GET', '/auth/me', { token: inviter.access })
+    const body = { password: 'secret-1', referral_code: me.body.data?.referral_code }
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, n) =>
+        call('POST', '/auth/register', {
+          body:
+            n % 2
+              ? { ...body, username: 'one_name', email: `race${n}@example.com` }
+              : { ...body, username: `race_${n}`, email: 'one@example.com' },
+        }),
+      ),
+    )
+    assert.equal(answers.filter(({ status }) => status === 200).length, 2)
+    assert.ok(answers.every(({ status }) => status === 200 || status === 400))
+    const { rows } = await site.context.db.pool.query(
+      `select (select count(*)::int from referral where referrer_id = $1) as referrals,
+         (select count(*)::int from account where username = 'one_name' or email = 'one@example.com') as accounts,
+         (select count(distinct referral_code)::int from account where username = 'one_name' or email = 'one@example.com')
+           as codes`,
+      [inviter.id],
+    )
+    assert.deepEqual(rows, [{ referrals: 2, accounts: 2, codes: 2 }])
+  })
+
+  test('a referral code is made once, whoever asks at once', async () => {
+    const { account } = await createUser(site.context, units(0))
+    const codes = await Promise.all(
+      Array.from({ length: 20 }, () => referralCodeOf(site.context, account.id)),
+    )
+    assert.equal(new Set(codes).size, 1)
   })
 
   test('login takes the name or the address, and tells of both tokens', async () => {

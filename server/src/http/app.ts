@@ -165,8 +165,8 @@ function mount(
 ): void {
   if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
   // Behind a login an account can be stopped; before it nobody can.
-  if (route.rate === 'unlimited' && route.allow === 'public')
-    throw new Error(`${route.method} ${route.path} is public and unlimited`)
+  if (route.rate === 'unlimited' && (route.allow === 'public' || route.allow === 'refresh'))
+    throw new Error(`${route.method} ${route.path} is open to anybody and unlimited`)
   app.route({
     method: route.method,
     url: `${dialect.base}${route.path}`,
