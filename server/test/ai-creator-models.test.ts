@@ -175,6 +175,18 @@ describe('a model that an administrator adds', () => {
     assert.equal(vendor.seen.at(-1)?.fields.model, 'gpt-image-2')
   })
 
+  test('never takes its key along to another vendor', async () => {
+    const { id } = await add()
+    const moved = await call('PUT', `/models/${id}`, admin, { provider: 'deepseek' })
+    assert.deepEqual([moved.status, moved.message], [400, 'api_key不能为空'])
+    const { rows } = await site.context.db.pool.query('select url from connection where name = $1', [
+      `model:${id}`,
+    ])
+    assert.deepEqual(rows, [{ url: vendor.url }])
+    const keyed = await call('PUT', `/models/${id}`, admin, { provider: 'deepseek', api_key: 'its-own' })
+    assert.deepEqual([keyed.data.provider, keyed.data.api_base], ['deepseek', 'https://api.deepseek.com/v1'])
+  })
+
   test('a model of the samples that the built-in renderer serves can be given to a vendor, and back', async () => {
     const [, image] = (await call<Model[]>('GET', '/models', admin)).data
     assert.deepEqual([image?.id, image?.provider, image?.kind], [2, 'sketch', 'image'])
@@ -296,7 +308,8 @@ describe('who may do and see what', () => {
     assert.doesNotMatch(text, /key-stand-in|api_key/)
     assert.deepEqual(await ids(user.token, '?is_active=false'), [])
     assert.ok((await ids(admin, '?is_active=false')).includes(hidden.id))
-    assert.ok(!(await ids(admin, '?is_active=true')).includes(hidden.id))
+    assert.ok(!(await ids(admin, '?is_active=True')).includes(hidden.id))
+    assert.equal((await call('GET', '/models?is_active=perhaps', admin)).status, 400)
     for (const [method, path] of [
       ['POST', '/models'],
       ['PUT', `/models/${id}`],

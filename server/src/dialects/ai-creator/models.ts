@@ -27,7 +27,9 @@ const list = route({
   allow: 'user',
   rate: 'read',
   run: async (context, actor, { query }) => {
-    const wanted = readChoice(query, 'is_active', ['true', 'false'])
+    // A client in Python writes True.
+    const { is_active = '' } = query
+    const wanted = readChoice({ is_active: is_active.toLowerCase() }, 'is_active', ['true', 'false'])
     const states = LISTED.filter(
       (state) =>
         (state === 'open' || actor.role === 'admin') &&
@@ -180,6 +182,9 @@ function servingIn(body: Sent, before: ModelDetails): ServingChanges | undefined
   const url = addressIn(body) ?? (isMoved || !isOwn ? (vendor?.base ?? null) : null)
   const options = body.config && withConfig(isOwn ? (before.serving?.options ?? {}) : {}, body.config)
   const connection = { ...(url !== null && { url }), ...keyIn(body), ...(options && { options }) }
+  // A key is not shown to another vendor because nobody thought of it.
+  if (isOwn && isMoved && addressIn(body) === null && connection.secret === undefined)
+    throw refusal('input_invalid', { field: 'api_key', problem: 'missing' })
   const isTouched = vendor !== null || vendorModel !== undefined || Object.keys(connection).length > 0
   if (!isTouched) return undefined
   // Nothing is known yet of the connection it is about to get.
