@@ -14,7 +14,7 @@ import type { RefreshGrant } from '../src/kernel/accounts/refresh.ts'
 import { refreshSession } from '../src/kernel/accounts/refresh.ts'
 import { KernelError } from '../src/kernel/errors.ts'
 import { units } from '../src/kernel/money.ts'
-import { referralCodeOf } from '../src/kernel/promotions/referral-codes.ts'
+import { ensureReferralCode } from '../src/kernel/promotions/referral-codes.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
 import { createUser } from './factories.ts'
@@ -166,7 +166,7 @@ describe('opening an account and a session', () => {
   test('a referral code is made once, whoever asks at once', async () => {
     const { account } = await createUser(site.context, units(0))
     const codes = await Promise.all(
-      Array.from({ length: 20 }, () => referralCodeOf(site.context, account.id)),
+      Array.from({ length: 20 }, () => ensureReferralCode(site.context, { accountId: account.id })),
     )
     assert.equal(new Set(codes).size, 1)
   })

@@ -9,7 +9,7 @@ import { normaliseUsername, registerWithPassword } from '../../kernel/accounts/r
 import type { Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import { readMembership } from '../../kernel/memberships/membership.ts'
-import { referralCodeOf } from '../../kernel/promotions/referral-codes.ts'
+import { ensureReferralCode } from '../../kernel/promotions/referral-codes.ts'
 import { done, refuse } from './envelope.ts'
 import { describeIssue } from './faults.ts'
 import { presentStanding } from './members.ts'
@@ -64,7 +64,7 @@ const register = route({
       password: body.password,
       invitedBy: body.referral_code?.trim() || null,
     })
-    return { account, referralCode: await referralCodeOf(context, account.id) }
+    return { account, referralCode: await ensureReferralCode(context, { accountId: account.id }) }
   },
   reply: ({ account, referralCode }) =>
     done(
@@ -176,7 +176,7 @@ async function readUser(context: Context, actor: { accountId: bigint }): Promise
   const [account, membership, referralCode] = await Promise.all([
     readOwnAccount(context, actor),
     readMembership(context, actor),
-    referralCodeOf(context, actor.accountId),
+    ensureReferralCode(context, actor),
   ])
   return { account, membership, referralCode }
 }
