@@ -5,11 +5,10 @@ import { presentTime } from './time.ts'
 
 /**
  * What every answer about a user says of credits and membership; the front-end reads `credits` and
- * `member_expired_at` (facts/ai-creator.md, 1 Auth). Whoever is no member has no type; the end of a lapsed membership
- * is still told.
+ * `member_expired_at` (facts/ai-creator.md, 1 Auth). Whoever is no member, or no longer one, has neither type nor end.
  */
 export function presentStanding(available: Credits, membership: Membership | null) {
-  const end = membership && presentTime(membership.endsAt)
+  const end = membership?.isActive ? presentTime(membership.endsAt) : null
   return {
     credit_balance: toNumber(available),
     credits: toNumber(available),
