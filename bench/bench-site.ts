@@ -29,7 +29,7 @@ const submitRoute: Route = {
   ...imageRoute,
   path: '/bench/submit',
   handle: async (context, actor, { body }) => {
-    if (!actor) throw new Error('the policy lets only users in')
+    if (!actor || !('accountId' in actor)) throw new Error('the policy lets only users in')
     const { prompt } = body as { prompt: string }
     const { taskId } = await submitTask(
       context,

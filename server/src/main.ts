@@ -13,6 +13,7 @@ import type { Installation } from './installation.ts'
 import { openInstallation } from './installation.ts'
 import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
+import { ensureConnections } from './kernel/catalog/ensure-connections.ts'
 import { ensureChannels } from './kernel/payments/channels.ts'
 import { readAdminPassword } from './secrets.ts'
 import { createSite, ensureAdministrator } from './site.ts'
@@ -52,6 +53,7 @@ async function startSite(
 
   const payments = { epay: site.epay, sandbox: allowsSandbox(config, site) }
   await whenDatabaseAnswers(() => ensureChannels(context, payments), { onError })
+  await whenDatabaseAnswers(() => ensureConnections(context, config), { onError })
 
   const works = config.role !== 'api'
   const worker = works ? startTaskWorker(context, { concurrency: WORKER_CONCURRENCY }) : null

@@ -155,6 +155,7 @@ export async function openDeals(): Promise<Deals> {
       const answer = await takeNotification(context, channel.uuid, {
         method: 'POST',
         query: '',
+        headers: {},
         contentType: 'application/x-www-form-urlencoded',
         body: String(body),
       })

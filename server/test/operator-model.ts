@@ -10,11 +10,18 @@ export async function defineOperatorModel(
 ): Promise<bigint> {
   const parameter = { type: 'string', required: false, description: 'part of the answer', example: '' }
   const outputs = model.outputs.map((output) => ({ name: '', ...parameter, ...(output as object) }))
+  const { url, secret, headers, price } = model
   const { id } = await createModel(context, {
-    ...model,
     title: 'An operator’s model',
     description: '',
+    kind: 'custom',
     state: 'open',
+    price,
+    serving: {
+      provider: 'http',
+      vendorModel: '',
+      connection: { url, secret, headers, options: { outputs } },
+    },
     declaration: { headers: [], inputs: [], outputs },
   })
   return id

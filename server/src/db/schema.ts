@@ -246,6 +246,7 @@ export interface Model {
   state: Generated<string>;
   title: string;
   updated_at: Generated<Date>;
+  vendor: string | null;
 }
 
 export interface Participation {
@@ -378,6 +379,8 @@ export interface Session {
   ended_at: Date | null;
   expires_at: Date;
   id: string;
+  refresh_number: Generated<number>;
+  refreshed_at: Generated<Date>;
   version: number;
 }
 

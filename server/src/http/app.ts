@@ -7,6 +7,7 @@ import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, Fa
 import { fastify, LogController } from 'fastify'
 import { isConnectionLoss } from '../db/errors.ts'
 import { authenticate } from '../kernel/accounts/authenticate.ts'
+import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Actor, Context } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
 import { KernelError, refusal } from '../kernel/errors.ts'
@@ -17,6 +18,7 @@ import { mountFiles } from './files.ts'
 import { shorten, toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
+import { mountPages } from './pages.ts'
 import { mountNotifications } from './payments.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
@@ -44,7 +46,14 @@ export async function buildApp(
   options: AppOptions,
 ): Promise<FastifyInstance> {
   const tokens = createTokens(context.keys.token, context.site, context.clock.now)
-  const view: View = { token: tokens.sign, fileUrl: (storeKey) => fileUrl(context, storeKey) }
+  const view: View = {
+    token: tokens.sign,
+    tokens: (session, uuid) => {
+      const { accessMs, sessionMs } = context.preset
+      return tokens.signPair(session, uuid, accessMs ?? sessionMs)
+    },
+    fileUrl: (storeKey) => fileUrl(context, storeKey),
+  }
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
   const latest = new WeakMap<Socket, ServerResponse>()
   const app = fastify({
@@ -143,6 +152,7 @@ export async function buildApp(
   mountNotifications(app, context, dialect)
   mountReference(app, context, dialect)
   mountCashier(app, context, dialect)
+  mountPages(app, dialect)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }
@@ -157,8 +167,8 @@ function mount(
 ): void {
   if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
   // Behind a login an account can be stopped; before it nobody can.
-  if (route.rate === 'unlimited' && route.allow === 'public')
-    throw new Error(`${route.method} ${route.path} is public and unlimited`)
+  if (route.rate === 'unlimited' && (route.allow === 'public' || route.allow === 'refresh'))
+    throw new Error(`${route.method} ${route.path} is open to anybody and unlimited`)
   app.route({
     method: route.method,
     url: `${dialect.base}${route.path}`,
@@ -167,7 +177,7 @@ function mount(
     ...(route.body && { schema: { body: route.body } }),
     // Who is asking is settled before a body is even read.
     onRequest: async (request) => {
-      if (route.allow !== 'public') await identify(context, tokens, request)
+      if (route.allow === 'user' || route.allow === 'admin') await identify(context, tokens, request)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -180,10 +190,12 @@ function mount(
       }
     },
     preHandler: async (request) => {
-      if (!route.target) return
-      const target = `target:${route.target(request.body)}`
-      const isApart = route.rate !== 'unlimited' && context.preset.limits[route.rate].targetsByAddress
-      await take(context, route, isApart ? `${target} from ${request.ip}` : target, 1)
+      if (route.allow === 'refresh') {
+        const inBody = route.refreshToken?.(request.body) ?? null
+        request.grant = tokens.verifyRefresh(bearerOf(request) ?? inBody ?? missing())
+        await take(context, route, `session:${request.grant.sessionId}`, 1)
+      }
+      if (route.target) await take(context, route, `target:${route.target(request.body, request.ip)}`, 1)
     },
     handler: async (request, reply) => {
       const what: RouteRequest<unknown> = {
@@ -197,7 +209,7 @@ function mount(
           : null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
-      const answer = await route.handle(context, request.actor ?? null, what, view)
+      const answer = await route.handle(context, request.actor ?? request.grant ?? null, what, view)
       return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })
@@ -206,6 +218,7 @@ function mount(
 declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor
+    grant?: RefreshGrant
     token?: string
     /** The body as text, where the route takes it. */
     rawBody?: string
@@ -218,10 +231,20 @@ declare module 'fastify' {
   }
 }
 
-async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
+/** The token of the header; null without one. @throws credentials_invalid for a header of another form */
+function bearerOf(request: FastifyRequest): string | null {
   const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/\s+/)
-  if (!scheme) throw refusal('credentials_missing')
+  if (!scheme) return null
   if (scheme.toLowerCase() !== 'bearer' || !token || rest.length > 0) throw refusal('credentials_invalid')
+  return token
+}
+
+function missing(): never {
+  throw refusal('credentials_missing')
+}
+
+async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
+  const token = bearerOf(request) ?? missing()
   request.actor = await authenticate(context, tokens.verify(token))
   request.token = token
 }

@@ -1,8 +1,10 @@
 import type { Static, TSchema } from 'typebox'
+import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
 import type { Preset, RatePolicy } from '../kernel/preset.ts'
+import type { TokenPair } from './tokens.ts'
 
 /**
  * What goes back over the wire. A `Readable` as the body is streamed as fast as the client reads; when it fails in
@@ -10,8 +12,11 @@ import type { Preset, RatePolicy } from '../kernel/preset.ts'
  */
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
 
-/** Who may call a route: anybody, an account, or an administrator. Ownership is decided in the SQL. */
-export type Policy = 'public' | 'user' | 'admin'
+/**
+ * Who may call a route: anybody, an account, an administrator, or whoever has a refresh token, which opens no other.
+ * Ownership is decided in the SQL.
+ */
+export type Policy = 'public' | 'user' | 'admin' | 'refresh'
 
 /** One thing wrong with a body, named by its field ('' for the body itself). */
 export type Issue = { field: string; problem: InputProblem }
@@ -48,11 +53,18 @@ export type RouteRequest<Body> = {
 
 /** What presenting needs of the site. */
 export type View = {
+  /** One token for the whole session. */
   token: (session: Session, uuid: string) => string
+  /** Two, for a document that has its sessions refreshed. */
+  tokens: (session: Session, uuid: string) => TokenPair
   fileUrl: (storeKey: string) => string
 }
 
-type ActorOf<Allow extends Policy> = Allow extends 'public' ? null : Actor
+type ActorOf<Allow extends Policy> = Allow extends 'public'
+  ? null
+  : Allow extends 'refresh'
+    ? RefreshGrant
+    : Actor
 
 type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -65,8 +77,13 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   bodyLimit?: number
   /** Whether the route reads the body as it was sent; not unless it says so, because it is then kept twice. */
   takesRaw?: boolean
-  /** What of the body is limited besides the address, for routes before login: an e-mail address, say. */
-  target?: (body: Static<Body>) => string
+  /**
+   * What is limited besides the address, for routes before login: an e-mail address of the body, say, or that
+   * together with the address it comes from.
+   */
+  target?: (body: Static<Body>, address: string) => string
+  /** Where a body that nothing has checked may have the refresh token that no header has; for `refresh` routes. */
+  refreshToken?: (body: unknown) => string | null
   /** The reply to an invalid body where the document has a particular one. */
   invalid?: (issues: readonly Issue[]) => Reply
   /** Replies to kernel errors where the document has particular ones for this operation. */
@@ -84,12 +101,13 @@ export type Route = {
   body: TSchema | null
   bodyLimit: number
   takesRaw: boolean
-  target: ((body: unknown) => string) | null
+  target: ((body: unknown, address: string) => string) | null
+  refreshToken: ((body: unknown) => string | null) | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
   refusals: Partial<Refusals>
   handle: (
     context: Context,
-    actor: Actor | null,
+    actor: Actor | RefreshGrant | null,
     request: RouteRequest<unknown>,
     view: View,
   ) => Promise<Reply>
@@ -109,7 +127,8 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     body: spec.body ?? null,
     bodyLimit: spec.bodyLimit ?? MEBIBYTE,
     takesRaw: spec.takesRaw ?? false,
-    target: spec.target ? (body) => spec.target?.(body as Static<Body>) ?? '' : null,
+    target: spec.target ? (body, address) => spec.target?.(body as Static<Body>, address) ?? '' : null,
+    refreshToken: spec.refreshToken ?? null,
     invalid: spec.invalid ?? null,
     refusals: spec.refusals ?? {},
     // The body has passed the route's schema and the actor its policy before this is called.
@@ -155,6 +174,15 @@ export type Reference = {
   }[]
 }
 
+/** A page of the site itself, outside the base path; see `pages.ts`. */
+export type Page = {
+  /** From the root; a trailing slash changes nothing. */
+  path: string
+  contentType: string
+  /** @param root how the site's root is reached from the page: `./`, or `../` where it was asked for with a slash. */
+  render: (request: { query: Readonly<Record<string, string>>; root: string }) => string | Promise<string>
+}
+
 /** One published API as data and small functions. */
 export type Dialect = {
   name: string
@@ -165,4 +193,6 @@ export type Dialect = {
   faults: Faults
   routes: readonly Route[]
   reference: Reference
+  /** Pages that its document sends people to. */
+  pages?: readonly Page[]
 }

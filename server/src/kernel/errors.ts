@@ -38,6 +38,8 @@ export type ErrorDetails = {
   idempotency_key_reused: Record<never, never>
   rate_limited: { retryAfterSeconds: number }
   model_not_found: { model: string }
+  /** The default of its kind, with no other open one that could take its place. */
+  model_is_only_default: { model: string }
   // Payments
   payment_unconfigured: Record<never, never>
   package_not_found: { id: string }

@@ -24,6 +24,8 @@ export type AccountPreset = {
   signUpBonusReason: string
   /** How long a session lasts. */
   sessionMs: number
+  /** How long an access token lasts where a document has them refreshed; as long as the session unless given. */
+  accessMs?: number
   /** Domains an address must have to register; empty for any. */
   emailDomains: readonly string[]
   /** The mail that carries a code; null where nobody is sent one. */
@@ -107,8 +109,6 @@ export type Limit = { points: number; perSeconds: number }
 export type RateLimit = Limit & {
   /** Whether it does not hold for members. */
   membersUnlimited?: boolean
-  /** Whether what a route before login is about counts for each address of its own, not for all of them together. */
-  targetsByAddress?: boolean
 }
 
 export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { aigentools } from '../../src/dialects/aigentools/dialect.ts'
-import type { ModelDetails } from '../../src/kernel/catalog/models.ts'
+import type { ModelDefinition, ModelDetails } from '../../src/kernel/catalog/models.ts'
 import { createModel } from '../../src/kernel/catalog/models.ts'
 import type { Context } from '../../src/kernel/context.ts'
 import { units } from '../../src/kernel/money.ts'
@@ -11,9 +11,9 @@ import { createUser } from '../factories.ts'
 import type { AccessDialect, Ground } from './ground.ts'
 
 /** An open model that costs 20 and draws on the site's own provider, unless said otherwise. */
-export function aModel(context: Context, changes: Partial<ModelDetails> = {}): Promise<ModelDetails> {
+export function aModel(context: Context, changes: Partial<ModelDefinition> = {}): Promise<ModelDetails> {
   return createModel(context, {
-    ...{ title: 'a model', description: '', state: 'open', url: null, price: units(20) },
+    ...{ title: 'a model', description: '', kind: 'image', state: 'open', serving: null, price: units(20) },
     declaration: { headers: [], inputs: [], outputs: [] },
     ...changes,
   })

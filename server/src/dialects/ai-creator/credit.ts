@@ -5,10 +5,8 @@ import { refusal } from '../../kernel/errors.ts'
 import type { Fen } from '../../kernel/fen.ts'
 import { fenOfNumber, formatYuan } from '../../kernel/fen.ts'
 import { bindIdempotencyKey } from '../../kernel/idempotency.ts'
-import type { Membership } from '../../kernel/memberships/membership.ts'
 import { readMembership } from '../../kernel/memberships/membership.ts'
 import { quotePlan } from '../../kernel/memberships/plans.ts'
-import type { Credits } from '../../kernel/money.ts'
 import { credits, toNumber } from '../../kernel/money.ts'
 import { takeCallback } from '../../kernel/payments/callback.ts'
 import type { OrderItem } from '../../kernel/payments/create-order.ts'
@@ -19,6 +17,7 @@ import { readBalance } from '../../kernel/wallet/balance.ts'
 import type { EntryKind, StatementRow } from '../../kernel/wallet/statement.ts'
 import { readStatement } from '../../kernel/wallet/statement.ts'
 import { done, refuse } from './envelope.ts'
+import { presentStanding } from './members.ts'
 import { readChoice, readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
@@ -157,25 +156,8 @@ const callback = route({
   reply: (order) => done({ order_id: order.handle, status: 'paid' }),
 })
 
-/**
- * What a membership and a balance are in the document's words, with the names that its front-end reads besides
- * (facts/ai-creator.md, section 2).
- */
-export function presentStanding(available: Credits, member: Membership | null) {
-  const isMember = member?.isActive ?? false
-  const ends = isMember && member ? presentTime(member.endsAt) : null
-  return {
-    credit_balance: toNumber(available),
-    is_member: isMember,
-    membership_type: isMember && member ? member.plan : null,
-    membership_end_date: ends,
-    credits: toNumber(available),
-    member_expired_at: ends,
-  }
-}
-
 /** The caller's balance and membership, for every answer that shows both. */
-export async function readStanding(context: Context, actor: Pick<Actor, 'accountId'>) {
+async function readStanding(context: Context, actor: Pick<Actor, 'accountId'>) {
   const [{ available }, member] = await Promise.all([
     readBalance(context, actor),
     readMembership(context, actor),

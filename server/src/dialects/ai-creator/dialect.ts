@@ -1,13 +1,16 @@
 import type { Dialect } from '../../http/dialect.ts'
+import { authRoutes } from './auth.ts'
 import { creationRoutes } from './creations.ts'
 import { creditRoutes } from './credit.ts'
 import { faults } from './faults.ts'
 import { imageRoutes } from './image.ts'
+import { modelRoutes } from './models.ts'
 import { operationRoutes } from './operation.ts'
 import { pptRoutes } from './ppt.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
+import { pages } from './register-page.ts'
 import { videoRoutes } from './video.ts'
 import { writingRoutes } from './writing.ts'
 
@@ -20,6 +23,7 @@ export const aiCreator: Dialect = {
   refusals,
   faults,
   routes: [
+    ...authRoutes,
     ...creditRoutes,
     ...writingRoutes,
     ...imageRoutes,
@@ -27,6 +31,8 @@ export const aiCreator: Dialect = {
     ...pptRoutes,
     ...creationRoutes,
     ...operationRoutes,
+    ...modelRoutes,
   ],
   reference,
+  pages,
 }

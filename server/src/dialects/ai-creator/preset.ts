@@ -14,6 +14,7 @@ export const preset: Preset = {
   signUpBonus: units(0),
   signUpBonusReason: '',
   sessionMs: 7 * DAY_MS,
+  accessMs: 2 * 3_600_000,
   emailDomains: [],
   codeMail: null,
   // In this order: the sample ids of the document, 1 to 4, exist from the start (3.1, 4.1, 5.1, 6.1).
@@ -47,7 +48,7 @@ export const preset: Preset = {
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
   limits: {
-    auth: { points: 10, perSeconds: 60, targetsByAddress: true },
+    auth: { points: 10, perSeconds: 60 },
     generate: { points: 20, perSeconds: 3_600, membersUnlimited: true },
     read: { points: 100, perSeconds: 60 },
     write: { points: 60, perSeconds: 60 },

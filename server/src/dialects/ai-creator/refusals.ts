@@ -89,6 +89,7 @@ export const refusals: Refusals = {
   idempotency_key_reused: () => refuse(422, 'Idempotency-Key 已用于另一请求，请更换后重试'),
   rate_limited: ({ retryAfterSeconds }) => refuse(429, `请求过于频繁，请${retryAfterSeconds}秒后再试`),
   model_not_found: () => refuse(404, 'AI模型不存在或未启用'),
+  model_is_only_default: () => refuse(400, '这是该类型唯一可用的模型，请先添加或启用另一个模型'),
 
   payment_unconfigured: () => refuse(400, '该支付方式暂不可用，请更换支付方式或联系管理员'),
   package_not_found: () => refuse(400, '充值套餐不存在'),

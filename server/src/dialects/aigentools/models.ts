@@ -14,6 +14,8 @@ import { done, refuse } from './envelope.ts'
 import { given, readId, readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
+/** What tasks can be made of. */
+const KINDS = ['image', 'video', 'custom'] as const
 const STATES: readonly ModelState[] = ['open', 'closed', 'draft']
 
 /** The states of the models somebody may see and use: drafts and closed ones are for administrators. */
@@ -32,7 +34,7 @@ const list = route({
     if (status !== null && !STATES.some((state) => state === status))
       throw refusal('input_invalid', { field: 'status', problem: 'format' })
     const states = statesFor(actor).filter((state) => status === null || state === status)
-    return listModels(context, { ...readPage(query, 10), search: given(query, 'name'), states })
+    return listModels(context, { ...readPage(query, 10), search: given(query, 'name'), kinds: KINDS, states })
   },
   reply: ({ items, total, page, limit }) =>
     done('Success', { models: items.map(presentModel), total, page, limit }),
@@ -46,7 +48,8 @@ const names = route({
   path: '/models/names',
   allow: 'user',
   rate: 'read',
-  run: (context) => listModels(context, { page: 1, limit: MOST_NAMES, search: null, states: ['open'] }),
+  run: (context) =>
+    listModels(context, { page: 1, limit: MOST_NAMES, search: null, kinds: KINDS, states: ['open'] }),
   reply: ({ items }) =>
     done(
       'Success',
@@ -103,16 +106,18 @@ const create = route({
   bodyLimit: LARGEST_MODEL,
   refusals: { forbidden: () => refuse(403, 'Only admin can create models') },
   run: (context, _actor, { body }) => {
-    const changes = toChanges(body)
+    const { description, declaration, price, kind, serving } = toChanges(body)
+    const { connection } = serving ?? {}
+    const url = connection?.url
     return createModel(context, {
-      ...changes,
       title: readName(body.name),
       state: body.status,
-      description: changes.description ?? '',
-      url: changes.url ?? null,
+      description: description ?? '',
+      kind: kind ?? 'image',
+      serving: url ? { provider: 'http', vendorModel: '', connection: { ...connection, url } } : null,
       // The front-end sends null for a field left empty (facts 2.8): free.
-      price: changes.price ?? credits(0n),
-      declaration: changes.declaration ?? { headers: [], inputs: [], outputs: [] },
+      price: price ?? credits(0n),
+      declaration: declaration ?? { headers: [], inputs: [], outputs: [] },
     })
   },
   reply: (model) => done('Model created successfully', presentModel(model), 201),
@@ -152,15 +157,32 @@ const setStatus = route({
 const MASK = /^\*{3,}$/
 
 function toChanges(body: Static<typeof UpdateModel>): ModelChanges {
-  const { description, url, price, headers, api_key: secret } = body
+  const { description, price } = body
+  const declaration = body.parameters == null ? undefined : readParameters(body.parameters)
   return {
     ...(description != null && { description }),
-    ...(url != null && { url: url.trim() === '' ? null : url.trim() }),
     ...(price != null && { price: readPrice(price) }),
-    ...(body.parameters != null && { declaration: readParameters(body.parameters) }),
+    ...(declaration && { declaration }),
+    ...toServing(body, declaration),
+  }
+}
+
+/** An address makes a model a call of the operator's own; an empty one makes it a maker of pictures again. */
+function toServing(
+  { url: address, headers, api_key: secret }: Static<typeof UpdateModel>,
+  declaration: Declaration | undefined,
+): Pick<ModelChanges, 'kind' | 'serving'> {
+  const url = address?.trim()
+  if (url === '') return { kind: 'image', serving: null }
+  const connection = {
+    ...(url !== undefined && { url }),
     ...(headers != null && { headers }),
     ...(secret != null && !MASK.test(secret) && { secret: secret.trim() }),
+    // Where the answer says what is part of the call (providers/http-model).
+    ...(declaration && { options: { outputs: [...declaration.outputs] } }),
   }
+  if (url === undefined) return { serving: { connection } }
+  return { kind: 'custom', serving: { provider: 'http', vendorModel: '', connection } }
 }
 
 function readName(text: string): string {
@@ -186,13 +208,18 @@ function presentDeclaration({ headers, inputs, outputs }: Declaration) {
   return { request_header: headers, request_body: inputs, response_parameters: outputs }
 }
 
+/** The operator's own address that serves it; empty when a provider does. */
+function addressOf({ serving }: ModelDetails): string {
+  return (serving?.provider === 'http' && serving.url) || ''
+}
+
 function presentModel(model: ModelDetails) {
   return {
     id: Number(model.id),
     name: model.title,
     description: model.description,
     status: model.state,
-    url: model.url ?? '',
+    url: addressOf(model),
     price: toNumber(model.price),
     parameters: presentDeclaration(model.declaration),
     created_at: presentTime(model.createdAt),

@@ -45,6 +45,7 @@ export const refusals: Refusals = {
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(429, `Too many requests, please try again in ${retryAfterSeconds} seconds`),
   model_not_found: () => refuse(404, 'Model not found'),
+  model_is_only_default: () => refuse(400, 'Add or open another model of this kind first'),
 
   payment_unconfigured: () => refuse(400, 'No payment method is configured'),
   package_not_found: () => refuse(400, 'No such package'),

@@ -65,6 +65,7 @@ export const refusals: Refusals = {
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(9003, `请求过于频繁，请${retryAfterSeconds}秒后再试`, { retryAfter: retryAfterSeconds }, 429),
   model_not_found: () => refuse(1503, '生成参数无效: 模型不存在或未开放'),
+  model_is_only_default: () => refuse(1503, '请先开放另一个同类模型'),
 
   payment_unconfigured: () => refuse(1401, '支付服务配置不完整，请联系管理员'),
   package_not_found: () => refuse(1406, '无效的套餐类型'),

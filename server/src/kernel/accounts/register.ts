@@ -1,14 +1,21 @@
+import type { Queryable } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { violatedUnique } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
+import { registerReferral } from '../promotions/referral-codes.ts'
 import { normaliseEmail } from './email.ts'
 import { requireAllowedDomain, tryEmailCode } from './email-codes.ts'
 import { hashPassword } from './passwords.ts'
 
-export type Session = { id: string; expiresAt: Date }
+export type Session = {
+  id: string
+  expiresAt: Date
+  /** Its current refresh token, where a document has them. */
+  refresh: { number: number; issuedAt: Date }
+}
 export type Account = {
   id: bigint
   uuid: string
@@ -52,26 +59,31 @@ export async function registerWithCode(
 }
 
 /**
- * Opens an account by name and password alone, where a document asks for no address: account, wallet, sign-up
- * bonus and first session in one statement. Of many registrations of one name exactly one succeeds. What makes a
- * good password is the document's to say.
+ * Opens an account without proof of an address, or without one, where a document asks for none: account, wallet,
+ * sign-up bonus and first session in one statement. Of many registrations of one name or address exactly one
+ * succeeds. What makes a good password is the document's to say.
  *
- * @throws input_invalid, account_exists
+ * @param input.invitedBy the referral code of whoever invited the new user; an unknown one opens no account.
+ * @throws input_invalid, account_exists, email_domain_refused, referral_code_unknown
  */
 export async function registerWithPassword(
   context: Context,
-  input: { username: string; password: string },
+  input: { username: string; email?: string; password: string; invitedBy?: string | null },
 ): Promise<{ account: Account; session: Session }> {
   const username = normaliseUsername(input.username)
+  const email = input.email === undefined ? null : normaliseEmail('email', input.email)
+  if (email !== null) requireAllowedDomain(context, email)
   const passwordHash = await hashPassword(input.password)
-  const opened = await openAccount(context, {
-    username,
-    email: null,
-    passwordHash,
-    role: 'user',
-    issue: null,
-    withSession: true,
-  })
+  const opening = { username, email, passwordHash, role: 'user', issue: null, withSession: true } as const
+  const { invitedBy: code = null } = input
+  const opened =
+    code === null
+      ? await openAccount(context, opening)
+      : await context.db.transaction(async (within) => {
+          const done = await openAccount(context, opening, within)
+          if (done) await registerReferral(within, { referredId: done.account.id, code })
+          return done
+        })
   if (!opened?.session) throw new Error('an account without a code cannot lose one')
   return { account: opened.account, session: opened.session }
 }
@@ -106,12 +118,13 @@ async function openAccount(
     issue: string | null
     withSession: boolean
   },
+  db: Queryable = context.db,
 ): Promise<{ account: Account; session: Session | null } | null> {
   const uuid = context.ids.uuid()
   const session = input.withSession ? newSession(context) : null
   const bonus = input.role === 'user' ? context.preset.signUpBonus : credits(0n)
   try {
-    const [row] = await context.db.rows<{ id: bigint | null }>(registerAccount, [
+    const [row] = await db.rows<{ id: bigint | null }>(registerAccount, [
       context.keys.chain,
       uuid,
       input.username,
@@ -138,8 +151,9 @@ async function openAccount(
 
 /** A session that begins now and lasts as long as the site's sessions do. Not stored yet. */
 export function newSession(context: Context): Session {
-  const expiresAt = new Date(context.clock.now().getTime() + context.preset.sessionMs)
-  return { id: context.ids.uuid(), expiresAt }
+  const now = context.clock.now()
+  const expiresAt = new Date(now.getTime() + context.preset.sessionMs)
+  return { id: context.ids.uuid(), expiresAt, refresh: { number: 1, issuedAt: now } }
 }
 
 /** Trimmed, in one Unicode form, without control characters. @throws input_invalid */

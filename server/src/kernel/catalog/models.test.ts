@@ -5,6 +5,7 @@ import { buildSite } from '../../../test/build-site.ts'
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import { credits, units } from '../money.ts'
+import type { ConnectionSecrets } from './connections.ts'
 import { openConnection } from './connections.ts'
 import type { ModelDefinition } from './models.ts'
 import { createModel, listModels, readModel, updateModel } from './models.ts'
@@ -20,16 +21,26 @@ after(() => site.close())
 const parameter = { name: 'prompt', type: 'string', required: true, description: 'Input', example: 'Hello' }
 const declaration = { headers: [], inputs: [{ ...parameter, options: ['a', 'b'] }], outputs: [] }
 
-function define(changes: Partial<ModelDefinition> = {}): ModelDefinition {
+const URL = 'https://models.example.com/v1/clips'
+const connection = {
+  url: URL,
+  secret: 'the key of the model',
+  headers: { 'x-tenant': 'tenant secret' },
+  options: { outputs: [] },
+}
+
+function define(
+  changes: Partial<ModelDefinition> = {},
+  changed: Partial<ConnectionSecrets & { url: string }> = {},
+): ModelDefinition {
   return {
     title: 'Clip maker',
     description: 'Makes clips',
+    kind: 'custom',
     state: 'open',
-    url: 'https://models.example.com/v1/clips',
+    serving: { provider: 'http', vendorModel: '', connection: { ...connection, ...changed } },
     price: credits(12_345n),
     declaration,
-    secret: 'the key of the model',
-    headers: { 'x-tenant': 'tenant secret' },
     ...changes,
   }
 }
@@ -43,8 +54,8 @@ const connectionOf = (id: bigint) => {
 test('a model with an address is served by it, with its own key and headers, at its own price', async () => {
   const model = await createModel(context, define())
   assert.deepEqual(
-    [model.kind, model.url, model.price, model.declaration],
-    ['custom', 'https://models.example.com/v1/clips', 12_345n, declaration],
+    [model.kind, model.serving?.url, model.price, model.declaration],
+    ['custom', URL, 12_345n, declaration],
   )
   const { channel, connection } = connectionOf(model.id)
   assert.equal(channel.provider, 'http')
@@ -60,7 +71,7 @@ test('a model with an address is served by it, with its own key and headers, at 
 test('key and headers are encrypted where they lie and shown nowhere', async () => {
   const model = await createModel(
     context,
-    define({ secret: 'k-unmistakable', headers: { 'x-a': 'h-unmistakable' } }),
+    define({}, { secret: 'k-unmistakable', headers: { 'x-a': 'h-unmistakable' } }),
   )
   const dump = statement(
     'dump connections',
@@ -77,23 +88,32 @@ test('key and headers are encrypted where they lie and shown nowhere', async () 
 
 test('what a change leaves out stays, the key too', async () => {
   const { id } = await createModel(context, define())
-  const changed = await updateModel(context, id, { title: 'Renamed', headers: {} })
+  const changed = await updateModel(context, id, {
+    title: 'Renamed',
+    serving: { connection: { headers: {} } },
+  })
   assert.deepEqual(
-    [changed.title, changed.description, changed.url],
-    ['Renamed', 'Makes clips', define().url],
+    [changed.title, changed.description, changed.serving?.url],
+    ['Renamed', 'Makes clips', URL],
   )
   const { connection } = connectionOf(id)
   assert.deepEqual([connection?.secret, connection?.headers], ['the key of the model', {}])
 })
 
 test('a model without an address is served as the pictures of the site are, and may get one later', async () => {
-  const { id } = await createModel(context, define({ url: null }))
+  const { id } = await createModel(context, define({ kind: 'image', serving: null }))
   assert.equal(connectionOf(id).channel.provider, 'sketch')
-  const moved = await updateModel(context, id, { url: 'https://other.example.com', secret: 'new' })
+  const moved = await updateModel(context, id, {
+    kind: 'custom',
+    serving: { provider: 'http', connection: { url: 'https://other.example.com', secret: 'new' } },
+  })
   assert.equal(moved.kind, 'custom')
   assert.deepEqual(connectionOf(id).connection?.secret, 'new')
-  const back = await updateModel(context, id, { url: null })
-  assert.deepEqual([back.kind, back.url, connectionOf(id).channel.provider], ['image', null, 'sketch'])
+  const back = await updateModel(context, id, { kind: 'image', serving: null })
+  assert.deepEqual(
+    [back.kind, back.serving, connectionOf(id).channel.provider],
+    ['image', { isOwn: false, provider: 'sketch', vendorModel: 'sketch', url: null, options: {} }, 'sketch'],
+  )
 })
 
 test('a price is a new version only when it changes', async () => {
@@ -109,23 +129,23 @@ test('drafts and closed models are found by those who ask for them only', async 
   await assert.rejects(readModel(context, id, ['open']), { code: 'model_not_found' })
   assert.throws(() => context.catalog.quote('custom', id, 1), { code: 'model_not_found' })
   assert.equal(context.catalog.quote('custom', id, 1, ['open', 'draft']).model.id, id)
-  const page = { page: 1, limit: 10, search: 'secret' }
+  const page = { page: 1, limit: 10, search: 'secret', kinds: null }
   assert.equal((await listModels(context, { ...page, states: ['open'] })).total, 0)
   assert.equal((await listModels(context, { ...page, states: null })).total, 1)
 })
 
 test('addresses with passwords, odd headers and prices out of bounds are refused', async () => {
-  const refused: [Partial<ModelDefinition>, string][] = [
-    [{ url: 'https://user:password@models.example.com' }, 'url'],
-    [{ url: 'ftp://models.example.com' }, 'url'],
-    [{ url: 'models.example.com' }, 'url'],
-    [{ headers: { Host: 'other.example.com' } }, 'headers.Host'],
-    [{ headers: { 'x-a': 'one\r\nx-b: two' } }, 'headers.x-a'],
-    [{ secret: 'two\nlines' }, 'secret'],
-    [{ price: credits(-1n) }, 'price'],
+  const refused: [ModelDefinition, string][] = [
+    [define({}, { url: 'https://user:password@models.example.com' }), 'url'],
+    [define({}, { url: 'ftp://models.example.com' }), 'url'],
+    [define({}, { url: 'models.example.com' }), 'url'],
+    [define({}, { headers: { Host: 'other.example.com' } }), 'headers.Host'],
+    [define({}, { headers: { 'x-a': 'one\r\nx-b: two' } }), 'headers.x-a'],
+    [define({}, { secret: 'two\nlines' }), 'secret'],
+    [define({ price: credits(-1n) }), 'price'],
   ]
-  for (const [changes, field] of refused) {
-    await assert.rejects(createModel(context, define(changes)), (error: { details?: { field: string } }) => {
+  for (const [definition, field] of refused) {
+    await assert.rejects(createModel(context, definition), (error: { details?: { field: string } }) => {
       assert.equal(error.details?.field, field)
       return true
     })

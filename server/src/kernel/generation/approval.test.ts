@@ -41,7 +41,15 @@ const anybodys = { accountId: null }
 
 async function withModel(price: number): Promise<bigint> {
   const declaration = { headers: [], inputs: [], outputs: [] }
-  const model = { title: 'A model', description: '', state: 'open' as const, url: null, declaration }
+  const kind = 'image' as const
+  const model = {
+    title: 'A model',
+    description: '',
+    kind,
+    state: 'open' as const,
+    serving: null,
+    declaration,
+  }
   return (await createModel(context, { ...model, price: units(price) })).id
 }
 

@@ -136,6 +136,8 @@ export type CallOptions = {
 export type Provider = {
   name: string
   kinds: readonly ProviderKind[]
+  /** The vendor's model that serves a kind until an operator chooses. */
+  defaultModels?: Readonly<Partial<Record<ProviderKind, string>>>
   /** True when starting the same job twice costs nobody anything (a local renderer). */
   repeatable: boolean
   /** How many jobs of this provider one process runs at a time. */

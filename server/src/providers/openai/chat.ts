@@ -39,8 +39,10 @@ function requestBody(job: TextJob, { options }: Deployment): object {
     ],
     stream: true,
     ...(options.isUsageAsked && { stream_options: { include_usage: true } }),
-    ...(options.maxTokensField !== 'off' && { [options.maxTokensField]: job.maxTokens }),
-    ...(options.isTemperatureSent && { temperature: job.temperature }),
+    ...(options.maxTokensField !== 'off' && {
+      [options.maxTokensField]: Math.min(job.maxTokens, options.mostTokens ?? job.maxTokens),
+    }),
+    ...(options.isTemperatureSent && { temperature: options.temperature ?? job.temperature }),
     ...options.extraBody,
   }
 }

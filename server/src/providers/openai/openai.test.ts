@@ -158,6 +158,9 @@ describe('the wire of openai', () => {
   for (const options of [
     { nothing: 1 },
     { temperature: 'warm' },
+    { temperature: 2.5 },
+    { most_tokens: 0 },
+    { most_tokens: '100' },
     { image_size: 'large' },
     { timeout_seconds: 0 },
     { extra_body: { model: 'dearer' } },
@@ -169,6 +172,13 @@ describe('the wire of openai', () => {
       assert.equal(standIn.seen.length, before)
     })
   }
+
+  test('has a job ask for no more tokens than the options allow, at their temperature', async () => {
+    await write(call({ options: { most_tokens: 60, temperature: 0 } }))
+    assert.deepEqual([seen().fields.max_tokens, seen().fields.temperature], [60, 0])
+    await write(call({ options: { most_tokens: 1_000 } }))
+    assert.deepEqual([seen().fields.max_tokens, seen().fields.temperature], [100, 0.7])
+  })
 
   test('sends an edit as a form with the picture in it', async () => {
     const bytes = await picture(32, 24)

@@ -14,6 +14,12 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
   return {
     name: 'openai',
     kinds: ['text', 'vision', 'image', 'image_edit'],
+    defaultModels: {
+      text: 'gpt-5-mini',
+      vision: 'gpt-5-mini',
+      image: 'gpt-image-1.5',
+      image_edit: 'gpt-image-1.5',
+    },
     repeatable: false,
     concurrency: CONCURRENCY,
     start: async (job, options) => {

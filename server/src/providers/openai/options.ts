@@ -4,6 +4,10 @@ import { type Json, type ProviderConnection, ProviderError } from '../../kernel/
 export type OpenAiOptions = {
   maxTokensField: 'max_tokens' | 'max_completion_tokens' | 'off'
   isTemperatureSent: boolean
+  /** In place of the job's own; null for that. */
+  temperature: number | null
+  /** The most tokens a job may ask for; null for any number. */
+  mostTokens: number | null
   isUsageAsked: boolean
   /** `model`: by the model's name; `exact`: as asked; `off`: not sent; otherwise the sizes to choose from. */
   imageSize: 'model' | 'exact' | 'off' | readonly Size[]
@@ -20,6 +24,7 @@ export type Size = { width: number; height: number }
 
 const NAMES = [
   'max_tokens_field',
+  'most_tokens',
   'temperature',
   'stream_usage',
   'image_size',
@@ -50,7 +55,8 @@ export function readOptions({ url, options }: ProviderConnection): OpenAiOptions
         ? ['max_completion_tokens', 'max_tokens', 'off']
         : ['max_tokens', 'max_completion_tokens', 'off'],
     ),
-    isTemperatureSent: choose(options, 'temperature', ['on', 'off']) === 'on',
+    ...readTemperature(options),
+    mostTokens: readMostTokens(options.most_tokens),
     isUsageAsked: choose(options, 'stream_usage', ['on', 'off']) === 'on',
     imageSize: readImageSize(options.image_size),
     responseFormat: format === 'off' ? null : format,
@@ -91,6 +97,22 @@ function readSize(given: Json): Size {
     throw wrong('the openai option image_size is model, exact, off, or sizes such as 1024x1024')
   }
   return { width: Number(width), height: Number(height) }
+}
+
+function readTemperature(
+  options: ProviderConnection['options'],
+): Pick<OpenAiOptions, 'temperature' | 'isTemperatureSent'> {
+  const { temperature: given } = options
+  if (typeof given === 'number' && given >= 0 && given <= 2)
+    return { temperature: given, isTemperatureSent: true }
+  const isTemperatureSent = choose(options, 'temperature', ['on', 'off']) === 'on'
+  return { temperature: null, isTemperatureSent }
+}
+
+function readMostTokens(given: Json | undefined): number | null {
+  if (given === undefined || given === null) return null
+  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 1) return given
+  throw wrong('the openai option most_tokens is a whole number above 0')
 }
 
 function readPicturesPerCall(given: Json | undefined): number {
