@@ -179,7 +179,7 @@ test('a tool that is not offered, and input that does not fit it, is refused bef
 })
 
 test('a text that reached the bound of its model is kept and marked', async () => {
-  writer.nextText.push(endsWith('length', '写到这里就'))
+  writer.nextText.push(endsWith('length', '写到\0这里就 '))
   const id = await submit(textOf('长文'))
   await advance()
   const work = await workOf(id)

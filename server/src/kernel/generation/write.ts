@@ -47,7 +47,7 @@ export async function writeText(
   }
   const expected = tool.lengths?.most ?? tool.maxTokens * CHARACTERS_PER_TOKEN
   const { text, reason } = await write(provider, job, options, expected)
-  return { text: text.trim(), isCut: reason === 'length', outputs: [] }
+  return { text, isCut: reason === 'length', outputs: [] }
 }
 
 /**
@@ -141,8 +141,10 @@ async function write(
     // Whatever is expected, the end is only known when it comes.
     onText: (text) => progress(Math.min(95, (95 * text.length) / expectedCharacters)),
   })
-  if (written.reason === 'content' || isDeclined(written.text))
+  // PostgreSQL has no character 0; a text that holds one could never be stored.
+  const text = written.text.replaceAll('\0', '').trim()
+  if (written.reason === 'content' || isDeclined(text))
     throw new ProviderError('content', 'the model declined')
-  if (written.text.trim() === '') throw new ProviderError('failed', 'the provider wrote nothing')
-  return written
+  if (text === '') throw new ProviderError('failed', 'the provider wrote nothing')
+  return { ...written, text }
 }

@@ -6,7 +6,7 @@ import type { TaskInput } from '../generation/task-input.ts'
 import { outputsOf } from '../generation/task-input.ts'
 import type { Output } from '../ports/provider.ts'
 
-/** A stored file, in the columns that `finish_task_v1` reads. */
+/** A stored file, in the columns that `finish_task_v2` reads. */
 export type StoredFile = {
   role: 'output' | 'thumbnail'
   position: number
