@@ -16,17 +16,16 @@ export type FakeWriter = FakeProvider & {
 
 /** A provider that makes pictures and writes as the test says. It takes the place of `sketch`. */
 export function createFakeWriter(options: { repeatable?: boolean } = {}): FakeWriter {
-  const writer: FakeWriter = {
-    ...createFakeProvider(options),
-    kinds: ['image', 'text', 'video'],
+  const writer: FakeWriter = Object.assign(createFakeProvider(options), {
+    kinds: ['image', 'text', 'video'] as const,
     asked: [],
     nextText: [],
-    write: (job, call) => {
+    write: (job: TextJob, call: Omit<CallOptions, 'progress'>) => {
       writer.asked.push(job)
       const usual = job.purpose === 'deck' ? writes(JSON.stringify(aDeck)) : writes('第一段。', '第二段。')
       return (writer.nextText.shift() ?? usual)(job, call)
     },
-  }
+  })
   return writer
 }
 

@@ -105,7 +105,7 @@ async function prepareCall(
     case 'text':
       return async () => ({
         state: 'written',
-        writing: await writeText(context, task.input, channel, provider, options),
+        writing: await writeText(context, task, channel, provider, options),
       })
     case 'deck':
       return async () => ({

@@ -178,8 +178,17 @@ test('a tool that is not offered, and input that does not fit it, is refused bef
   assert.deepEqual(await wallet(), UNTOUCHED)
 })
 
+test('whoever buys the same again is not given the same seed', async () => {
+  for (let purchase = 0; purchase < 2; purchase += 1) {
+    await submit(textOf('同一个题目'))
+    await advance()
+  }
+  const [first, second] = writer.asked.map(({ seed }) => seed ?? 0)
+  assert.ok(first && second && first !== second && first >= 1)
+})
+
 test('a text that reached the bound of its model is kept and marked', async () => {
-  writer.nextText.push(endsWith('length', '写到这里就'))
+  writer.nextText.push(endsWith('length', '写到\0这里就 '))
   const id = await submit(textOf('长文'))
   await advance()
   const work = await workOf(id)
@@ -244,6 +253,7 @@ for (const repeatable of [false, true]) {
     if (repeatable) {
       assert.equal((await read(id)).state, 'queued')
       await advance()
+      assert.equal(writer.asked[1]?.seed, writer.asked[0]?.seed, 'the same purchase')
       assert.deepEqual([(await read(id)).state, (await read(id)).text], ['succeeded', '第一段。第二段。'])
       assert.deepEqual(await wallet(), { available: units(90), held: 0n, spent: units(10) })
     } else {

@@ -9,7 +9,6 @@ import { deckTemplate } from '../tools/deck/deck-template.ts'
 import { deckWords, InvalidDeck, readDeck } from '../tools/deck/read-deck.ts'
 import { isDeclined } from '../tools/template.ts'
 import type { Claimed } from './claim.ts'
-import type { DeckInput, TextInput } from './task-input.ts'
 
 // Tasks whose outcome is words: a text, or the content of a deck, which is then rendered.
 
@@ -28,11 +27,12 @@ const DECK_CHARACTERS = 6_000
  */
 export async function writeText(
   context: Context,
-  input: TextInput,
+  task: Claimed & { kind: 'text' },
   channel: Channel,
   provider: Provider,
   options: CallOptions,
 ): Promise<Writing> {
+  const { input } = task
   const tool = context.preset.writingTools?.find(({ name }) => name === input.tool)
   if (!tool) throw new ProviderError('unavailable', `the tool ${input.tool} is no longer offered`)
   const job: TextJob = {
@@ -40,6 +40,7 @@ export async function writeText(
     model: channel.vendorModel,
     purpose: tool.name,
     values: input.values,
+    seed: seedOf(task),
     system: tool.system,
     messages: [{ role: 'user', text: tool.user(input.values) }],
     maxTokens: tool.maxTokens,
@@ -47,7 +48,7 @@ export async function writeText(
   }
   const expected = tool.lengths?.most ?? tool.maxTokens * CHARACTERS_PER_TOKEN
   const { text, reason } = await write(provider, job, options, expected)
-  return { text: text.trim(), isCut: reason === 'length', outputs: [] }
+  return { text, isCut: reason === 'length', outputs: [] }
 }
 
 /**
@@ -66,12 +67,7 @@ export async function writeDeck(
   const { decks } = context
   if (!decks) throw new ProviderError('unavailable', 'nobody renders decks here')
   const fault = await lastFault(context, task)
-  const { text, reason } = await write(
-    provider,
-    deckJob(task.input, channel, fault),
-    options,
-    DECK_CHARACTERS,
-  )
+  const { text, reason } = await write(provider, deckJob(task, channel, fault), options, DECK_CHARACTERS)
   let content: DeckContent
   try {
     if (reason === 'length') throw new InvalidDeck('the answer reached its bound before it had ended')
@@ -97,18 +93,25 @@ export async function writeDeck(
 const PPTX = 'application/vnd.openxmlformats-officedocument.presentationml.presentation'
 const DECK_REFUSED = 'no deck: '
 
-function deckJob({ topic, outline }: DeckInput, channel: Channel, fault: string | null): TextJob {
+function deckJob(task: Claimed & { kind: 'deck' }, channel: Channel, fault: string | null): TextJob {
+  const { topic, outline } = task.input
   return {
     kind: 'text',
     model: channel.vendorModel,
     purpose: deckTemplate.name,
     values: { topic, outline: outline.join('\n') },
+    seed: seedOf(task),
     format: 'json',
     system: deckTemplate.system,
     messages: [{ role: 'user', text: deckTemplate.user({ topic, outline, fault }) }],
     maxTokens: deckTemplate.maxTokens,
     temperature: deckTemplate.temperature,
   }
+}
+
+/** The same for every attempt of a task, and another for the next purchase of the same. */
+function seedOf({ id }: Pick<Claimed, 'id'>): number {
+  return Number(id % 2_147_483_646n) + 1
 }
 
 const lastFaultOfAttempts = statement(
@@ -141,8 +144,10 @@ async function write(
     // Whatever is expected, the end is only known when it comes.
     onText: (text) => progress(Math.min(95, (95 * text.length) / expectedCharacters)),
   })
-  if (written.reason === 'content' || isDeclined(written.text))
+  // PostgreSQL has no character 0; a text that holds one could never be stored.
+  const text = written.text.replaceAll('\0', '').trim()
+  if (written.reason === 'content' || isDeclined(text))
     throw new ProviderError('content', 'the model declined')
-  if (written.text.trim() === '') throw new ProviderError('failed', 'the provider wrote nothing')
-  return written
+  if (text === '') throw new ProviderError('failed', 'the provider wrote nothing')
+  return { ...written, text }
 }

@@ -82,6 +82,8 @@ export type TextJob = {
   values?: Readonly<Record<string, string>>
   /** Set when the text must be one JSON object, for a vendor that can be told so. */
   format?: 'json'
+  /** 1…2147483647. The built-in renderer writes the same for the same seed and values; without one, by the values. */
+  seed?: number
   system: string
   messages: readonly TextMessage[]
   maxTokens: number

@@ -48,8 +48,14 @@ export async function listWorks(
   return toPage({ page, limit }, items, rows[0]?.total ?? 0)
 }
 
-/** Titles are short and most often looked for: a text is unpacked only when its title says nothing. */
+/**
+ * Titles are short and most often looked for: a text is unpacked only when its title says nothing. Folding the case of
+ * long texts takes most of the time (five times as long over 75,000 of them), so it is left out for words that have no
+ * case, as Chinese ones.
+ */
 function mentions(keyword: string) {
+  if (keyword.toLowerCase() === keyword.toUpperCase())
+    return sql`and (position(${keyword}::text in w.title) > 0 or position(${keyword}::text in w.body) > 0)`
   const needle = sql`lower(${keyword}::text)`
   return sql`and (position(${needle} in lower(w.title)) > 0 or position(${needle} in lower(w.body)) > 0)`
 }
