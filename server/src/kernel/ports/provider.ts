@@ -75,6 +75,13 @@ export type TextJob = {
    * built-in renderer, which reads nothing, knows by this which form to fill in.
    */
   purpose?: string
+  /**
+   * What a template's user filled in, by the names of its inputs: the same values that the last message holds in
+   * words. The built-in renderer reads these; an adapter of a vendor has no use for them.
+   */
+  values?: Readonly<Record<string, string>>
+  /** 1…2147483647. The built-in renderer writes the same for the same seed and values; without one, by the values. */
+  seed?: number
   system: string
   messages: readonly TextMessage[]
   maxTokens: number
