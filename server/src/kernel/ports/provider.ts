@@ -76,10 +76,12 @@ export type TextJob = {
    */
   purpose?: string
   /**
-   * What a template's user filled in, by the names of its inputs: the same values that the last message holds in
-   * words. The built-in renderer reads these; an adapter of a vendor has no use for them.
+   * What was filled into that template, by the names of its inputs (`WritingTool.inputs`, `keywords`, `supplement`; for
+   * the purpose `deck`: `topic`, and `outline` one item a line). It stands in the messages too, for those who read.
    */
   values?: Readonly<Record<string, string>>
+  /** Set when the text must be one JSON object, for a vendor that can be told so. */
+  format?: 'json'
   /** 1…2147483647. The built-in renderer writes the same for the same seed and values; without one, by the values. */
   seed?: number
   system: string

@@ -1,5 +1,4 @@
-import type { ToolValues, WritingTool } from '../writing-tool.ts'
-import { COMMON_INPUTS } from '../writing-tool.ts'
+import type { WritingTool } from '../writing-tool.ts'
 import { academicPaper } from './academic-paper.ts'
 import { businessPlan } from './business-plan.ts'
 import { contentRewrite } from './content-rewrite.ts'
@@ -15,7 +14,7 @@ import { wechatArticle } from './wechat-article.ts'
 import { workReport } from './work-report.ts'
 import { xiaohongshuNote } from './xiaohongshu-note.ts'
 
-/** All of them, in the order of specs/ai-creator.md, appendix A. */
+/** Every writing tool the house has, in the order of specs/ai-creator.md, appendix A; a preset offers some. */
 export const WRITING_TOOLS: readonly WritingTool[] = [
   wechatArticle,
   xiaohongshuNote,
@@ -32,16 +31,3 @@ export const WRITING_TOOLS: readonly WritingTool[] = [
   contentRewrite,
   translation,
 ]
-
-/** A tool by its name, unless there is none or an operator switched it off. */
-export function findWritingTool(name: string, off: readonly string[]): WritingTool | undefined {
-  return off.includes(name) ? undefined : WRITING_TOOLS.find((one) => one.name === name)
-}
-
-/** What a tool's `user` takes: a string for each of its inputs and the common ones, trimmed, else the default. */
-export function completeValues(tool: WritingTool, given: ToolValues): ToolValues {
-  const inputs = [...tool.inputs, ...COMMON_INPUTS]
-  return Object.fromEntries(
-    inputs.map(({ name, default: usual }) => [name, given[name]?.trim() || (usual ?? '')]),
-  )
-}
