@@ -1,7 +1,9 @@
 /** Reads what a tool's user filled in, as a writer reads an order: what about, how long, what must be in it. */
 import { createRandom, hashText, type Random } from '../random.ts'
+import { efficiency } from './knowledge/efficiency.ts'
 import { everyday } from './knowledge/everyday.ts'
 import { chooseField } from './knowledge/fields.ts'
+import { things } from './knowledge/things.ts'
 import type { Field, Tip } from './knowledge/tip.ts'
 
 export type Brief = {
@@ -23,6 +25,8 @@ export type Brief = {
   field: Field
   /** The field's own first, then everybody's; at least eight. */
   tips: readonly Tip[]
+  /** Advice on getting things done, whatever the subject is. */
+  doing: readonly Tip[]
   moment: string
   random: Random
   /** Another value, in one clean line, or ''. */
@@ -150,6 +154,7 @@ const shuffle = <T>(items: readonly T[], random: Random): T[] =>
 export function readBrief(
   values: Readonly<Record<string, string>>,
   subject: string,
+  purpose: string,
   seed: number | undefined,
 ): Brief {
   const raw = (name: string): string => (Object.hasOwn(values, name) ? (values[name] ?? '') : '')
@@ -171,9 +176,12 @@ export function readBrief(
         .filter((one) => one !== ''),
     ),
   ].slice(0, MOST_KEYWORDS)
-  const field = chooseField([title, ...keywords])
   const { act, noun, isHowTo } = readSubject(title)
-  const random = createRandom(hashText(JSON.stringify([seed ?? 0, title, keywords])))
+  const found = chooseField([title, ...keywords])
+  // Advice on how to do something helps nobody who asked about a thing.
+  const field =
+    isHowTo || (found !== everyday && found.isPractice && found.match.test(title)) ? found : things
+  const random = createRandom(hashText(JSON.stringify([purpose, seed ?? 0, title, keywords])))
   const tips = [...(field === everyday ? [] : shuffle(field.tips, random)), ...shuffle(everyday.tips, random)]
   const [first, ...others] = keywords
   return {
@@ -187,6 +195,7 @@ export function readBrief(
     asked: readLength(raw('supplement')),
     field,
     tips,
+    doing: field === things ? shuffle([...everyday.tips, ...efficiency.tips], random) : tips,
     moment: random.pick(field.moments),
     random,
     value,

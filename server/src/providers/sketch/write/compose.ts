@@ -60,11 +60,11 @@ export function composeText(job: Pick<TextJob, 'purpose' | 'values' | 'seed'>): 
   const purpose = job.purpose ?? ''
   if (purpose === 'deck') {
     const outline = (values.outline ?? '').split(/\r?\n/)
-    return JSON.stringify(deckContent(readBrief(values, 'topic', job.seed), outline), null, 2)
+    return JSON.stringify(deckContent(readBrief(values, 'topic', purpose, job.seed), outline), null, 2)
   }
   const genre = Object.hasOwn(GENRES, purpose) ? GENRES[purpose] : undefined
   if (!genre) throw new ProviderError('rejected', 'sketch writes for the purposes it has a template for')
-  const brief = readBrief(values, genre.subject, job.seed)
+  const brief = readBrief(values, genre.subject, purpose, job.seed)
   const target = Math.min(brief.asked ?? genre.usual, genre.most ?? Number.POSITIVE_INFINITY)
   const texts = assemble(genre.write(brief, values), target - countCharacters(HONEST))
   return [...texts, HONEST].join('\n\n')

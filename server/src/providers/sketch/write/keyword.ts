@@ -16,6 +16,12 @@ const FORMS: readonly ((word: string) => string)[] = [
   (word) => `把${word}放进固定的时间和场合，比临时想起来再做，更容易留得住`,
 ]
 
+/** The same behind the keyword and a colon, so that it is not said twice. */
+export function defineKeyword(word: string, place: number): string {
+  const text = explainKeyword(word, place)
+  return text.startsWith(word) ? text.slice(word.length).replace(/^的/, '') : text
+}
+
 /** One sentence about a keyword, without its full stop; another one for each place in the list. */
 export function explainKeyword(word: string, place: number): string {
   if (Object.hasOwn(KNOWN, word)) return KNOWN[word] as string

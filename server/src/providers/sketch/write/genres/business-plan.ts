@@ -1,44 +1,60 @@
 import type { Brief } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword } from '../keyword.ts'
 import { list, may, must, type Part, table } from '../part.ts'
 
 /** Eleven chapters of a plan, with formulas where nobody gave a figure. */
 export function businessPlan(brief: Brief): Part[] {
-  const { title, act, noun, isHowTo, tips, terms, wishes } = brief
+  const { title, act, noun, isHowTo, tips, doing, terms, wishes } = brief
   const project = isHowTo ? `「${act}」服务项目` : title
-  const need = isHowTo ? act : `把${noun}真正用起来`
-  const industry = brief.value('industry') || `${brief.field.name}相关服务`
+  const need = isHowTo ? act : `用好${noun}`
+  const industry =
+    brief.value('industry') || (isHowTo ? `${brief.field.name}相关服务` : `${noun}相关产品与服务`)
   const market = brief.value('target_market') || `有“${need}”需求的个人与小团队`
   const model = brief.value('business_model') || '以订阅为主、以按次的顾问服务为辅'
-  const [a, b, c, d] = tips
+  const [, , c, d] = doing
   return [
     must(`# ${project}商业计划书`),
     must(
       `## 1 执行摘要\n\n${list([
-        `**问题**：${market}普遍想${need}，却缺少能持续执行的办法。`,
-        `**方案**：围绕${terms.join('、')}，提供“诊断、试行、复盘”的闭环服务。`,
+        `**问题**：${market}有意愿、也试过一些办法，缺少的是能持续执行的做法。`,
+        `**方案**：围绕${terms.join('、')}，提供${isHowTo ? '“诊断、试行、复盘”的闭环服务' : '聚焦单一场景的产品与跟进服务'}。`,
         `**收入**：${model}。`,
         '**阶段目标**：先用十位付费客户验证需求，再用一个渠道验证获客，最后才扩大团队。',
         '**成立的前提**：客户愿意为节省下来的时间付费；如果试点期过半客户不续用，应当调整方案而不是追加投放。',
       ])}`,
     ),
     must(
-      `## 2 问题与机会\n\n${brief.moment.replaceAll('你', '他')}这样的场景在目标客户中反复出现。现有的凑合办法有三种：自己摸索，靠免费内容，或者临时请人帮忙。三者的共同缺口，是没有人对结果跟踪到底。`,
+      `## 2 问题与机会\n\n${isHowTo ? brief.moment.replaceAll('你', '他') : `想了解${noun}的人，往往先遇到一堆互相矛盾的说法，再遇到一堆用不上的功能。`}这样的情形在目标客户中反复出现。现有的凑合办法有三种：自己摸索，靠免费内容，或者临时请人帮忙。三者的共同缺口，是没有人对结果跟踪到底。`,
     ),
     may(
       3,
       `机会来自需求的两个特点：一是频次高，问题每周都会出现；二是可观察，做与不做的差别能够被客户自己记录下来。频次高意味着可以订阅，可观察意味着可以用结果说话。`,
     ),
     must(
-      `## 3 产品与服务\n\n第一版只做三件事：\n\n${list([a, b, c].flatMap((one) => (one ? [`**${one.name}**：${one.why}。交付物为一份可执行的步骤：${one.steps.join('；')}。`] : [])))}`,
+      `## 3 产品与服务\n\n第一版只做三件事：\n\n${list(
+        isHowTo
+          ? tips
+              .slice(0, 3)
+              .map(
+                ({ name, why, steps }) =>
+                  `**${name}**：${why}。交付物为一份可执行的步骤：${steps.join('；')}。`,
+              )
+          : [
+              `**一个高频场景**：围绕${terms[0]}，选出目标客户每周至少遇到一次的场景，做到从头到尾不断线。`,
+              '**一份使用记录**：自动或手工留下每次使用的时间与结果，既方便客户回看，也是改进的依据。',
+              `**一次人工跟进**：首次使用后一周内逐一回访，弄清${noun}在哪一步用不下去，再决定做什么功能。`,
+            ],
+      )}`,
     ),
     may(
       1,
-      `第一版明确不做：不开发独立的大型软件，不做泛泛的课程，不承诺效果数字。使用流程为：十五分钟诊断，选定一个改变，试行两周，对照记录复盘，再决定续用。`,
+      isHowTo
+        ? '第一版明确不做：不开发独立的大型软件，不做泛泛的课程，不承诺效果数字。使用流程为：十五分钟诊断，选定一个改变，试行两周，对照记录复盘，再决定续用。'
+        : '第一版明确不做：不追求功能齐全，不进入第二类客户，不承诺效果数字。使用流程为：了解场景，完成首次使用，一周内回访，对照记录改进，再决定续用。',
     ),
     may(
       2,
-      `核心概念在本项目中的含义：\n\n${list(terms.map((word, at) => `${word}：${explainKeyword(word, at)}。`))}`,
+      `核心概念在本项目中的含义：\n\n${list(terms.map((word, at) => `${word}：${defineKeyword(word, at)}。`))}`,
     ),
     ...wishes.map((wish) =>
       must(

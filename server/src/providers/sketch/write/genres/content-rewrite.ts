@@ -1,5 +1,5 @@
 import { type Brief, cleanLine } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword, explainKeyword } from '../keyword.ts'
 import { countCharacters, list, must, numbered, type Part } from '../part.ts'
 
 /** Wordy phrases and plainer ones: exchanges that are right wherever the left one stands. */
@@ -159,7 +159,7 @@ function rewriteTitle(brief: Brief, type: string): Part[] {
         `## ${wish}\n\n${numbered([a, b, c].flatMap((one) => (one ? [`${one.name}：${one.steps[0]}`] : [])))}`,
       ),
     ),
-    must(`## 关键词怎样放进去\n\n${list(terms.map((word, at) => `${word}：${explainKeyword(word, at)}。`))}`),
+    must(`## 关键词怎样放进去\n\n${list(terms.map((word, at) => `${word}：${defineKeyword(word, at)}。`))}`),
     must(
       '## 说明\n\n原文只有一句，因此给出不同角度的说法，供挑选；把整篇原文贴进来，可以逐句改写、扩写、缩写或润色。',
     ),

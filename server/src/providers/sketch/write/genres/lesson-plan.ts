@@ -1,5 +1,5 @@
 import type { Brief } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword } from '../keyword.ts'
 import { list, may, must, numbered, type Part, table } from '../part.ts'
 import { readSeconds } from './video-script.ts'
 
@@ -120,7 +120,7 @@ export function lessonPlan(brief: Brief): Part[] {
     ),
     may(
       1,
-      `### 讲解要点\n\n${terms.map((word, at) => `- ${word}：${explainKeyword(word, at)}。`).join('\n')}\n- ${a?.why}；${a?.example}。\n- ${b?.why}；${b?.example}。`,
+      `### 讲解要点\n\n${terms.map((word, at) => `- ${word}：${defineKeyword(word, at)}。`).join('\n')}\n- ${a?.why}；${a?.example}。\n- ${b?.why}；${b?.example}。`,
     ),
     ...wishes.map((wish) =>
       must(

@@ -53,10 +53,11 @@ const nameOf = (brief: Brief, usual: string): string =>
 /** An editor, a note that she cannot answer, and somebody who mends clocks. */
 function inTheCity(brief: Brief): Part[] {
   const { title, terms, wishes, random } = brief
-  const hero = nameOf(brief, random.pick(['林夏', '许宁', '沈一鸣', '周若']))
+  const hero = nameOf(brief, random.pick(['林夏', '许宁', '沈鸣', '周若']))
   const setting = brief.value('setting')
   const words = terms.join('、')
-  return [
+  const isMale = /男|他/.test(brief.value('characters'))
+  const parts = [
     must(`# ${random.pick(['走准的那一只', '慢七分钟', '便签背面'])}`),
     must('## 一'),
     must(
@@ -116,6 +117,14 @@ function inTheCity(brief: Brief): Part[] {
       4,
       '写错了就划掉，划掉了再写。凌晨一点，清洁车从街上开过，水声沙沙的，由远到近，又由近到远。她第一次听完了整条街的声音，没有去看时间。',
     ),
+    may(
+      5,
+      `天快亮的时候，${hero}把初稿从头念了一遍。念到第三段，舌头打了结，她停下来，把那一句整句删了。窗玻璃上映出她的脸，头发翘着一绺，嘴唇在动。对面楼有一户亮了灯，有人在厨房里走来走去，锅盖碰着锅沿，叮当一声。`,
+    ),
+    may(
+      6,
+      '她想起父亲。父亲修了一辈子水管，工具箱里从来只有四样东西，每一样都磨得发亮。小时候她问，别人家的箱子怎么那么满？父亲说，满的那些，多半是不知道哪一把合用，就都背着。那时她没有听懂，只觉得箱子轻，提着跑得快。',
+    ),
     must('## 四'),
     must('九点差三分，她把稿子放在主管桌上。两页纸，比要求的薄。主管站着看，看完第一页，坐下了。'),
     must(`“只讲了一件事。”主管说。\n\n“嗯。”\n\n“${terms[0]}这一段，是真的？”\n\n“是真的。”`),
@@ -137,6 +146,7 @@ function inTheCity(brief: Brief): Part[] {
       '她把钟挂在显示器旁边，便签原来的位置。空调还在吹，胶带的印子还在。哒、哒、哒。她听了一会儿，一声也没有漏。',
     ),
   ]
+  return isMale ? parts.map(({ rank, text }) => ({ rank, text: text.replaceAll('她', '他') })) : parts
 }
 
 /** Elsewhere and at another time: a letter of one line, and one night to carry the answer. */

@@ -78,7 +78,7 @@ export function translation(brief: Brief, values: Readonly<Record<string, string
   return [
     must(`## 翻译准备稿：${source} → ${target}`),
     must(
-      `内置写作器不会翻译整句，只按词表对照，并在句式简单、每个词都认得时给出译文。共 ${shown.length} 句，其中 ${done} 句给出了译文，其余请由译者或翻译模型完成。`,
+      `内置写作器不会翻译整句，只按词表对照，并在句式简单、每个词都认得时给出译文。共 ${shown.length} 句，${done === shown.length ? '均已给出译文，请复核。' : `其中 ${done} 句给出了译文，其余请由译者或翻译模型完成。`}`,
     ),
     must(
       `### 逐句对照\n\n${shown

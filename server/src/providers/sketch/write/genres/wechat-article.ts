@@ -1,5 +1,5 @@
 import type { Brief } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword } from '../keyword.ts'
 import { list, may, must, numbered, type Part } from '../part.ts'
 
 const CLOSERS = [
@@ -8,6 +8,9 @@ const CLOSERS = [
   '看起来慢的一步，往往是后来最省力的一步。',
   '不必等状态好了再开始，开始之后，状态才会慢慢好起来。',
 ]
+
+const LEADS = ['具体可以这样做：', '拆开来看：', '照着做三步：', '下次可以这样试：']
+const WARNINGS = ['要留意的是：', '提醒一句：', '容易踩的坑：']
 
 /** For a reader on a phone: a scene first, headings that are judgements, something to do today, a question. */
 export function wechatArticle(brief: Brief): Part[] {
@@ -20,9 +23,13 @@ export function wechatArticle(brief: Brief): Part[] {
     const add = index < 3 ? must : (text: string) => may(index, text)
     const heading = `## ${String(index + 1).padStart(2, '0')}｜${name}`
     return [
-      add(`${heading}\n\n${why}。\n\n具体可以这样做：\n\n${numbered(steps)}`),
+      add(
+        index % 3 === 1
+          ? `${heading}\n\n${why}。所以不妨换个做法：先${steps[0]}；再${steps[1]}；最后${steps[2]}。三步加起来，用不了多少时间。`
+          : `${heading}\n\n${why}。\n\n${LEADS[index % LEADS.length]}\n\n${numbered(steps)}`,
+      ),
       may(index < 3 ? 1 + index / 10 : index + 0.1, `${example}。`),
-      may(index < 3 ? 2 + index / 10 : index + 0.2, `**要留意的是：**${trap}。`),
+      may(index < 3 ? 2 + index / 10 : index + 0.2, `**${WARNINGS[index % WARNINGS.length]}**${trap}。`),
     ]
   })
   return [
@@ -33,7 +40,7 @@ export function wechatArticle(brief: Brief): Part[] {
       `如果这个场景你也熟悉，这篇文章就是写给你的。它写给${shownReader}，只谈一件事：${act}，到底该从哪里下手。没有大道理，每一节都有一个当天就能试的动作。`,
     ),
     must(
-      `## 先把${terms.length > 1 ? '几个词' : '一个词'}说清楚\n\n${list(terms.map((word, at) => `**${word}**：${explainKeyword(word, at)}。`))}`,
+      `## 先把${terms.length > 1 ? '几个词' : '一个词'}说清楚\n\n${list(terms.map((word, at) => `**${word}**：${defineKeyword(word, at)}。`))}`,
     ),
     may(
       2.5,
@@ -53,7 +60,7 @@ export function wechatArticle(brief: Brief): Part[] {
       `## 写在最后\n\n${random.pick(CLOSERS as [string, ...string[]])}${act}这件事，没有一步到位的开关，有的是今天比昨天顺手一点。`,
     ),
     must(
-      `👉 **今天的小动作**：${first ? first.steps[0] : '写下最想解决的一件事'}。做完回来，在留言里写下你的那一件。\n\n你在${noun}上试过最有用的一招是什么？留言区见。如果这篇对你有用，点个“在看”，也转给那个总说“忙不过来”的朋友。`,
+      `👉 **留一个小动作**：${first ? first.steps[0] : '写下最想解决的一件事'}。试过之后回来，在留言里写下你的那一件。\n\n你在${noun}上试过最有用的一招是什么？留言区见。如果这篇对你有用，点个“在看”，也转给那个总说“忙不过来”的朋友。`,
     ),
   ]
 }

@@ -1,10 +1,10 @@
 import type { Brief } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword } from '../keyword.ts'
 import { may, must, ordinal, type Part, table } from '../part.ts'
 
 /** For a superior: what was done by matter, what came of it, what did not work, what comes next and who helps. */
 export function workReport(brief: Brief): Part[] {
-  const { title, act, noun, isHowTo, tips, terms, wishes } = brief
+  const { title, act, noun, isHowTo, doing: tips, terms, wishes } = brief
   const period = brief.value('period') || '本月'
   const type = brief.value('report_type') || '工作总结'
   const works = brief.lines('main_work')
@@ -18,7 +18,7 @@ export function workReport(brief: Brief): Part[] {
         `### （${ordinal(done.length + index)}）${name}\n\n**出发点**：${why}。\n**做法**：${steps.join('，')}。`,
       ),
       may(index < 3 ? 1 + index / 10 : index + 1.1, `**体会**：${trap}。`),
-      may(index < 3 ? 5 + index / 10 : index + 1.2, `${example}。`),
+      may(index < 3 ? 5 + index / 10 : index + 1.2, `**实例**：${example.replace(/^例如/, '')}。`),
     ]
   })
   return [
@@ -28,7 +28,7 @@ export function workReport(brief: Brief): Part[] {
     ),
     may(
       2,
-      `开展这项工作的起因很具体：${brief.moment.replaceAll('你', '我')}这让我意识到，需要调整的是方法和次序，而不只是投入的时间。`,
+      `开展这项工作的起因很具体：${isHowTo ? brief.moment.replaceAll('你', '我') : '期初有几项任务同时推进，忙碌之后回头看，重要的一项反而进展最慢。'}这让我意识到，需要调整的是方法和次序，而不只是投入的时间。`,
     ),
     must('## 二、主要工作'),
     ...done.map((work, index) =>
@@ -39,13 +39,13 @@ export function workReport(brief: Brief): Part[] {
     ...items.flat(),
     may(
       1.5,
-      `在推进中，我对几个关键词有了更实际的理解。${terms.map((word, at) => `关于${word}：${explainKeyword(word, at)}。`).join('')}`,
+      `在推进中，我对几个关键词有了更实际的理解。${terms.map((word, at) => `关于${word}：${defineKeyword(word, at)}。`).join('')}`,
     ),
     must(
       `## 三、成果与亮点\n\n${
         results.length > 0
           ? results.map((result, index) => `${index + 1}. ${result.replace(/[。.]?$/, '。')}`).join('\n')
-          : `1. 形成了一份可以重复使用的工作清单，覆盖${tips
+          : `（所给材料没有列出成果，以下为拟写要点，提交前请按实际完成情况核定并补上数字。）\n\n1. 形成了一份可以重复使用的工作清单，覆盖${tips
               .slice(0, 3)
               .map(({ name }) => `“${name}”`)
               .join(

@@ -1,8 +1,9 @@
 import type { Brief } from '../brief.ts'
-import { explainKeyword } from '../keyword.ts'
+import { defineKeyword } from '../keyword.ts'
 import { may, must, type Part } from '../part.ts'
 
 const MARKS = ['1️⃣', '2️⃣', '3️⃣', '4️⃣', '5️⃣', '6️⃣', '7️⃣', '8️⃣']
+const COUNT = 4
 /** The platform shows no more of a title. */
 const MOST_TITLE = 20
 
@@ -17,11 +18,10 @@ const toTag = (word: string): string => `#${word.replace(/[^\p{L}\p{N}\p{M}\p{Em
 export function xiaohongshuNote(brief: Brief): Part[] {
   const { noun, act, tips, terms, wishes } = brief
   const type = brief.value('note_type')
-  const points = tips.slice(0, 6).map(({ name, why, steps, trap }, index): Part[] => {
-    const add = index < 3 ? must : (text: string) => may(index, text)
+  const points = tips.slice(0, COUNT).map(({ name, why, steps, trap }, index): Part[] => {
     return [
-      add(`${MARKS[index]} ${name}\n${why}～\n✅ ${steps[0]}\n✅ ${steps[1]}`),
-      may(index < 3 ? 1 + index / 10 : index + 0.1, `⚠️ 别踩坑：${trap}`),
+      must(`${MARKS[index]} ${name}\n${why}～\n✅ ${steps[0]}\n✅ ${steps[1]}`),
+      may(1 + index / 10, `⚠️ 别踩坑：${trap}`),
     ]
   })
   const tags = [
@@ -34,16 +34,16 @@ export function xiaohongshuNote(brief: Brief): Part[] {
     '新手友好',
     type || '经验分享',
   ]
-  const room = MOST_TITLE - 8
+  const room = MOST_TITLE - 9
   return [
     must(
-      `✨${short(act, room)}！照做就行📝\n备选：①${short(noun, 8)}卡住了？先看这篇👀 ②${short(terms[0], 8)}这样用，真的顺手多了💪`,
+      `✨${short(act, room)}的${COUNT}个小动作📝\n备选：①${short(noun, 8)}卡住了？先看这篇👀 ②${short(terms[0], 8)}这样用，真的顺手多了💪`,
     ),
     must(`${brief.moment}\n——说的是不是你？🙋\n我把${act}拆成了几个小动作，不费劲，今天就能开始👇`),
     ...terms
       .slice(0, 3)
       .map((word, at) =>
-        (at < 2 ? must : (text: string) => may(0.5, text))(`📌 ${word}：${explainKeyword(word, at)}`),
+        (at < 2 ? must : (text: string) => may(0.5, text))(`📌 ${word}：${defineKeyword(word, at)}`),
       ),
     ...points.flat(),
     ...wishes.map((wish) => must(`💡 ${wish}\n先收藏，再挑一条做！一次只改一件事，坚持一周再加下一条`)),

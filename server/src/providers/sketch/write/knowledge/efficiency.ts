@@ -2,6 +2,7 @@ import { type Field, tip } from './tip.ts'
 
 export const efficiency: Field = {
   name: '工作方法',
+  isPractice: true,
   match: /效率|时间|拖延|专注|办公|加班|待办|日程|自律|计划/,
   moments: [
     '晚上九点关上电脑，忙了一整天，待办清单却只划掉了两项，而且都是别人的事。',

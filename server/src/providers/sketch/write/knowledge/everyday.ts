@@ -3,6 +3,7 @@ import { type Field, tip } from './tip.ts'
 /** Of no field in particular: true of whatever one sets out to do. */
 export const everyday: Field = {
   name: '做事方法',
+  isPractice: true,
   match: /(?:)/,
   moments: [
     '收藏夹里已经躺着十几篇文章，真要动手的时候，还是不知道从哪一步开始。',

@@ -4,6 +4,7 @@ import { type Field, tip } from './tip.ts'
 
 const study: Field = {
   name: '学习方法',
+  isPractice: true,
   match: /学习|考试|备考|阅读|读书|英语|单词|复习|课程|数学|知识|笔记/,
   moments: [
     '书翻到第五十页，合上想一想，前四十九页讲了什么，竟然说不出三句。',
@@ -50,6 +51,7 @@ const study: Field = {
 
 const health: Field = {
   name: '生活习惯',
+  isPractice: true,
   match: /健康|运动|减肥|减脂|跑步|睡眠|失眠|饮食|健身|瑜伽|养生|早起|熬夜/,
   moments: [
     '闹钟响了三遍才起来，出门前对自己说今晚一定早睡，到了夜里一点，手机还亮着。',
@@ -96,6 +98,7 @@ const health: Field = {
 
 const money: Field = {
   name: '个人财务',
+  isPractice: true,
   match: /理财|存钱|攒钱|省钱|记账|消费|预算|工资|财务|成本/,
   moments: ['月底打开账单，每一笔都不大，加起来却比工资还多。', '明明没买什么，余额却怎么也攒不起来。'],
   tips: [
@@ -139,6 +142,7 @@ const money: Field = {
 
 const people: Field = {
   name: '沟通与协作',
+  isPractice: true,
   match: /沟通|团队|管理|领导|面试|职场|演讲|汇报|会议|协作|表达|人际|情绪/,
   moments: [
     '会开了一个半小时，散会后三个人对同一件事有三种理解。',
@@ -185,6 +189,7 @@ const people: Field = {
 
 const market: Field = {
   name: '产品与市场',
+  isPractice: false,
   match: /营销|运营|销售|推广|品牌|直播|电商|发布会|产品|客户|用户|市场|创业|商业|门店|项目/,
   moments: [
     '功能做了一长串，客户听完只问了一句：所以它能帮我省什么？',
@@ -231,6 +236,7 @@ const market: Field = {
 
 const travel: Field = {
   name: '旅行',
+  isPractice: true,
   match: /旅行|旅游|出游|自驾|徒步|露营|景点|民宿|假期/,
   moments: [
     '攻略存了二十篇，到了出发前一晚，行程表还是空的。',
@@ -277,6 +283,7 @@ const travel: Field = {
 
 const home: Field = {
   name: '居家生活',
+  isPractice: false,
   match: /收纳|家居|装修|厨房|美食|做饭|烘焙|菜|清洁|家务|租房|宠物|猫|狗/,
   moments: ['周末收拾了一整天，到周三，桌面又回到了原来的样子。', '冰箱塞得满满的，打开却不知道今晚吃什么。'],
   tips: [
@@ -320,6 +327,7 @@ const home: Field = {
 
 const technology: Field = {
   name: '技术应用',
+  isPractice: false,
   match: /AI|人工智能|编程|软件|数据|数码|手机|程序|代码|技术|数字化|智能/i,
   moments: [
     '新工具上线那天人人都试了，一个月后，只剩下装它的人还在用。',

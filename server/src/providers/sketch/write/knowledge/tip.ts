@@ -18,6 +18,8 @@ export type Tip = {
 export type Field = {
   /** How the field is called in a sentence. */
   name: string
+  /** Whether its advice is about doing something; that of the others is about making and running things. */
+  isPractice: boolean
   match: RegExp
   /** Moments that a reader knows; one sentence or two, to a reader addressed as 你. */
   moments: readonly [string, ...string[]]
