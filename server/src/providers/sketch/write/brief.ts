@@ -29,7 +29,7 @@ export type Brief = {
   doing: readonly Tip[]
   moment: string
   random: Random
-  /** Another value, in one clean line, or ''. */
+  /** Another value, in one clean line without the stop at its end, or ''. */
   value: (name: string) => string
   /** Another value's lines. */
   lines: (name: string) => string[]
@@ -38,6 +38,10 @@ export type Brief = {
 const MOST_TITLE = 60
 const MOST_INLINE = 20
 const MOST_KEYWORDS = 20
+/** Of another value, in a sentence and in a list. */
+const MOST_VALUE = 200
+const MOST_LINE = 500
+const MOST_LINES = 30
 const LENGTHS = { least: 150, most: 8_000 }
 
 const MARKUP: Readonly<Record<string, string>> = {
@@ -54,16 +58,21 @@ const MARKUP: Readonly<Record<string, string>> = {
   '\\': '＼',
 }
 
-const cut = (text: string, most: number): string => {
-  const characters = [
-    ...new Intl.Segmenter('zh', { granularity: 'grapheme' }).segment(text.slice(0, most * 8)),
-  ]
-  return characters.length > most
-    ? `${characters
-        .slice(0, most - 1)
-        .map(({ segment }) => segment)
-        .join('')}…`
-    : text
+/** At most so many characters as a reader counts them; one of those may be long, so the bytes are bounded too. */
+export const cut = (text: string, most: number, mostUnits = most * 4): string => {
+  if (text.length <= most && text.length <= mostUnits) return text
+  let kept = ''
+  let count = 0
+  for (const { segment } of new Intl.Segmenter('zh', { granularity: 'grapheme' }).segment(
+    text.slice(0, mostUnits * 2),
+  )) {
+    if (count === most - 1 || kept.length + segment.length > mostUnits - 1) {
+      return kept + segment === text ? text : `${kept}…`
+    }
+    kept += segment
+    count += 1
+  }
+  return kept.length === text.length ? text : `${kept}…`
 }
 
 /** One line in which nothing is markup: whatever a user writes stays words, also in the page that shows them. */
@@ -77,6 +86,9 @@ export function cleanLine(text: string): string {
     .replace(/^[\s#＞+-]+/, '')
     .trim()
 }
+
+/** Without the stop or comma at its end, because a sentence goes on behind it. */
+const endOpen = (text: string): string => text.replace(/[，、；：。,;:\s]+$/u, '')
 
 const ASKING = /^(?:请问|浅谈|论|谈谈)?(?:如何|怎样|怎么样|怎么)(?:才能|去|做到)?/
 const VERB =
@@ -158,7 +170,7 @@ export function readBrief(
   seed: number | undefined,
 ): Brief {
   const raw = (name: string): string => (Object.hasOwn(values, name) ? (values[name] ?? '') : '')
-  const value = (name: string): string => cleanLine(raw(name))
+  const value = (name: string): string => endOpen(cut(cleanLine(raw(name)), MOST_VALUE))
   const title =
     cut(
       cleanLine(
@@ -190,7 +202,7 @@ export function readBrief(
     noun,
     isHowTo,
     keywords,
-    terms: first === undefined ? [noun, field.name] : [first, ...others],
+    terms: first !== undefined ? [first, ...others] : field === things ? [noun] : [noun, field.name],
     wishes: readWishes(raw('supplement')),
     asked: readLength(raw('supplement')),
     field,
@@ -202,7 +214,8 @@ export function readBrief(
     lines: (name) =>
       raw(name)
         .split(/[\r\n；;]+/)
-        .map(cleanLine)
-        .filter((line) => line !== ''),
+        .map((line) => endOpen(cut(cleanLine(line), MOST_LINE)))
+        .filter((line) => line !== '')
+        .slice(0, MOST_LINES),
   }
 }

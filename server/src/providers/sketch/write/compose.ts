@@ -66,8 +66,8 @@ export function composeText(job: Pick<TextJob, 'purpose' | 'values' | 'seed'>): 
   if (!genre) throw new ProviderError('rejected', 'sketch writes for the purposes it has a template for')
   const brief = readBrief(values, genre.subject, purpose, job.seed)
   const target = Math.min(brief.asked ?? genre.usual, genre.most ?? Number.POSITIVE_INFINITY)
-  const texts = assemble(genre.write(brief, values), target - countCharacters(HONEST))
-  return [...texts, HONEST].join('\n\n')
+  const text = assemble(genre.write(brief, values), target - countCharacters(HONEST))
+  return `${text}\n\n${HONEST}`
 }
 
 /**

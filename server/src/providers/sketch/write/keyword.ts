@@ -8,12 +8,13 @@ const KNOWN: Readonly<Record<string, string>> = {
   用户体验: '用户体验落在细处：少点一次、少等一秒、出错时知道下一步做什么',
 }
 
+/** True of a practice, a thing and a quality alike, because nobody says which of them a keyword is. */
 const FORMS: readonly ((word: string) => string)[] = [
-  (word) => `${word}最容易说得太大；把它缩小成这一周就能做的一个动作，做完记下花了多久、卡在哪里`,
-  (word) => `谈${word}之前，先写清想用它解决什么；说不清的时候，多半是问题本身还没有找准`,
-  (word) => `${word}好不好，要看用了之后少了哪一步、省了哪一件事，不看它听起来有多新`,
-  (word) => `${word}不必一次做到位，先有一个能用的版本，再用每周的记录一点点改`,
-  (word) => `把${word}放进固定的时间和场合，比临时想起来再做，更容易留得住`,
+  (word) => `${word}到底指什么，各人的理解并不一样，先把说法对齐，再往下谈才不会落空`,
+  (word) => `说到${word}，不妨先找一个眼前的例子，有了例子，道理才落得了地`,
+  (word) => `${word}好不好，要看放在什么场合，离开场合，很难下结论`,
+  (word) => `判断${word}，看的是日常里实际怎样，而不是介绍里写得怎样`,
+  (word) => `${word}值得单独拿出来看：它在什么情况下格外要紧，什么情况下可以放一放`,
 ]
 
 /** The same behind the keyword and a colon, so that it is not said twice. */

@@ -2,21 +2,37 @@ import type { Brief } from '../brief.ts'
 import { defineKeyword } from '../keyword.ts'
 import { list, may, must, type Part, table } from '../part.ts'
 
+const SERVICE_RIVALS = [
+  ['自己摸索', '不花钱', '慢，容易中断', '先给一个十分钟能做的动作'],
+  ['免费内容', '随时可看', '看得多，做得少', '跟进到执行，按周复盘'],
+  ['通用软件', '功能齐全', '需要自己设计用法', '带着用法交付，工具可替换'],
+  ['一对一顾问', '有针对性', '价格高，难以规模化', '把共性部分做成模板'],
+] as const
+
+const PRODUCT_RIVALS = [
+  ['继续用旧的', '不花钱，已经习惯', '原有的不便一直都在', '讲清哪一处不便会消失，哪一处不会'],
+  ['同类低价品', '便宜，容易买到', '细节与售后难以保证', '把三处天天接触的细节做好'],
+  ['同类知名品', '放心，选择省力', '未必贴合具体场合', '聚焦一个场合，不求面面俱到'],
+  ['暂时不买', '再等等看', '需要仍在，决定被推迟', '提供可以先试的方式'],
+] as const
+
 /** Eleven chapters of a plan, with formulas where nobody gave a figure. */
 export function businessPlan(brief: Brief): Part[] {
   const { title, act, noun, isHowTo, tips, doing, terms, wishes } = brief
   const project = isHowTo ? `「${act}」服务项目` : title
-  const need = isHowTo ? act : `用好${noun}`
   const industry =
     brief.value('industry') || (isHowTo ? `${brief.field.name}相关服务` : `${noun}相关产品与服务`)
-  const market = brief.value('target_market') || `有“${need}”需求的个人与小团队`
-  const model = brief.value('business_model') || '以订阅为主、以按次的顾问服务为辅'
-  const [, , c, d] = doing
+  const market =
+    brief.value('target_market') || (isHowTo ? `希望${act}的个人与小团队` : `对${noun}有明确需要的个人与家庭`)
+  const model =
+    brief.value('business_model') ||
+    (isHowTo ? '以订阅为主、以按次的顾问服务为辅' : '以单次销售为主、以配套服务与复购为辅')
+  const [, , c] = doing
   return [
     must(`# ${project}商业计划书`),
     must(
       `## 1 执行摘要\n\n${list([
-        `**问题**：${market}有意愿、也试过一些办法，缺少的是能持续执行的做法。`,
+        `**问题**：${market}${isHowTo ? '有意愿、也试过一些办法，缺少的是能持续执行的做法' : '面对众多选项，缺少的是贴合自己场合、说得清取舍的选择'}。`,
         `**方案**：围绕${terms.join('、')}，提供${isHowTo ? '“诊断、试行、复盘”的闭环服务' : '聚焦单一场景的产品与跟进服务'}。`,
         `**收入**：${model}。`,
         '**阶段目标**：先用十位付费客户验证需求，再用一个渠道验证获客，最后才扩大团队。',
@@ -58,7 +74,7 @@ export function businessPlan(brief: Brief): Part[] {
     ),
     ...wishes.map((wish) =>
       must(
-        `### ${wish}\n\n项目把${wish}整理成客户可以直接使用的清单：${tips
+        `### ${wish}\n\n项目把${wish}整理成客户可以直接对照的清单：${tips
           .slice(0, 4)
           .map(({ name }) => name)
           .join('；')}。每一条配一页说明和一次跟进，作为试用期的交付内容。`,
@@ -84,12 +100,7 @@ export function businessPlan(brief: Brief): Part[] {
     must(
       `## 6 竞争与壁垒\n\n${table(
         ['替代方式', '客户为什么选它', '不足', '本项目的应对'],
-        [
-          ['自己摸索', '不花钱', '慢，容易中断', '先给一个十分钟能做的动作'],
-          ['免费内容', '随时可看', '看得多，做得少', '跟进到执行，按周复盘'],
-          ['通用软件', '功能齐全', '需要自己设计用法', '带着用法交付，工具可替换'],
-          ['一对一顾问', '有针对性', '价格高，难以规模化', '把共性部分做成模板'],
-        ],
+        [...(isHowTo ? SERVICE_RIVALS : PRODUCT_RIVALS)],
       )}`,
     ),
     may(
@@ -140,7 +151,7 @@ export function businessPlan(brief: Brief): Part[] {
         ['风险', '触发信号', '对策'],
         [
           ['需求是真的，但不愿付费', '诊断多、下单少', '改为按结果节点收费，缩短首单周期'],
-          ['交付过重', '人均客户数长期不升', `优先把“${d?.name ?? '重复的工作'}”做成模板`],
+          ['交付过重', '人均客户数长期不升', '把每周重复两次以上的交付动作做成模板'],
           ['客户半途放弃', '第二周活跃明显下降', '第一步再减半，增加一次跟进'],
           ['合规与隐私', '收集了不必要的信息', '最小化收集，书面告知并限期删除'],
         ],

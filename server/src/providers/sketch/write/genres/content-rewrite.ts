@@ -86,7 +86,7 @@ function rewriteText(brief: Brief, text: string, type: string): Part[] {
     return changed.text
   }
   const shorten = (sentences: string[]): string[] => {
-    const keep = Math.max(1, Math.ceil(sentences.length * 0.4))
+    const keep = Math.max(1, Math.round(sentences.length * 0.4))
     const ranked = sentences
       .map((sentence, at) => ({
         at,

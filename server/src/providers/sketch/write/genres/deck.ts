@@ -1,12 +1,13 @@
 import type { DeckContent, Slide } from '../../../../kernel/ports/deck-renderer.ts'
-import { type Brief, cleanLine } from '../brief.ts'
+import { type Brief, cleanLine, cut } from '../brief.ts'
 import { explainKeyword } from '../keyword.ts'
 
-const MOST_CHAPTERS = 12
-const clip = (text: string, most: number): string => {
-  const characters = [...text]
-  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text
-}
+/** With a chart and its table for each, and the others, no more than 40 slides. */
+const MOST_CHAPTERS = 16
+/** More do not fit on one agenda. */
+const MOST_AGENDA = 10
+/** Bounds of a deck are counted in units of UTF-16. */
+const clip = (text: string, most: number): string => cut(text, most, most)
 
 type Bullet = { text: string; points?: readonly string[] }
 type Angle = { match: RegExp; bullets: (topic: string) => readonly Bullet[]; notes: string }
@@ -192,7 +193,7 @@ export function deckContent(brief: Brief, outline: readonly string[]): DeckConte
         : ['背景介绍', '核心内容', '需求与对象', '实施步骤', '风险与准备']
   const headings = items.map((item) => clip((readFigures(item) ? item.split(/[:：]/)[0] : item) ?? item, 40))
   const agendas =
-    headings.length > 8
+    headings.length > MOST_AGENDA
       ? [headings.slice(0, Math.ceil(headings.length / 2)), headings.slice(Math.ceil(headings.length / 2))]
       : [headings]
   const subtitle =
@@ -200,13 +201,13 @@ export function deckContent(brief: Brief, outline: readonly string[]): DeckConte
       ? clip(brief.keywords.join(' · '), 100)
       : clip(headings.slice(0, 3).join(' · '), 100)
   return {
-    title: brief.title,
+    title: clip(brief.title, 120),
     subtitle,
     language: 'zh-CN',
     slides: [
       {
         kind: 'title',
-        title: brief.title,
+        title: clip(brief.title, 120),
         subtitle,
         notes: `开场先说听众今天能带走什么：弄清${headings.slice(0, 3).join('、')}。用时约一分钟。`,
       },
@@ -224,9 +225,10 @@ export function deckContent(brief: Brief, outline: readonly string[]): DeckConte
             {
               kind: 'bullets' as const,
               title: '几个关键词',
-              bullets: brief.keywords
-                .slice(0, 6)
-                .map((word, at) => ({ text: word, points: [clip(explainKeyword(word, at), 120)] })),
+              bullets: brief.keywords.slice(0, 6).map((word, at) => ({
+                text: clip(word, 100),
+                points: [clip(explainKeyword(word, at), 120)],
+              })),
               notes: '逐个确认听众对这些词的理解是否一致。',
             },
           ]

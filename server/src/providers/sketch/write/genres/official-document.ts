@@ -1,5 +1,5 @@
 import type { Brief } from '../brief.ts'
-import { may, must, ordinal, type Part } from '../part.ts'
+import { goOn, may, must, ordinal, type Part } from '../part.ts'
 
 type Kind = {
   name: string
@@ -115,12 +115,16 @@ export function officialDocument(brief: Brief): Part[] {
     ...content.map((line) => [sentence(line), ''] as const),
     ...terms
       .slice(0, 3)
-      .map(
-        (word) =>
-          [
-            `推进${word}。把${word}纳入日常管理，由牵头部门制定简明易行的操作办法，先在条件成熟的岗位试行，取得经验后逐步推开。`,
-            `试行期间应当如实记录使用情况和存在的问题，不得为完成指标而流于形式。`,
-          ] as const,
+      .map((word, at) =>
+        at % 2 === 0
+          ? ([
+              `围绕${word}改进工作。将${word}纳入日常管理，由牵头部门制定简明易行的操作办法，先在条件成熟的岗位试行，取得经验后逐步推开。`,
+              '试行期间应当如实记录情况和问题，不得为完成指标而流于形式。',
+            ] as const)
+          : ([
+              `规范${word}的使用和管理。对现有做法开展一次清理，保留确有成效的，停止重复低效的；需要新增的，按程序论证后统一安排。`,
+              '清理结果在本单位范围内公开，接受干部职工监督。',
+            ] as const),
       ),
     ...MEASURES.map(([name, how, note]) => [`${name}。${how}。`, `${note}。`] as const),
   ]
@@ -146,7 +150,7 @@ export function officialDocument(brief: Brief): Part[] {
       index < leastTasks
         ? must(`（${ordinal(index)}）${text}${note && index < 2 ? note : ''}`)
         : may(index, `（${ordinal(index)}）${text}`),
-      ...(note && index >= 2 ? [may(20 + index, note)] : []),
+      ...(note && index >= 2 ? [goOn(20 + index, note)] : []),
     ]),
     ...wishes.map((wish) =>
       must(`各有关人员要注意在实践中提炼${wish}，经牵头部门审核后汇编成册，作为岗位学习和业务交流的参考。`),
@@ -184,6 +188,14 @@ export function officialDocument(brief: Brief): Part[] {
         '本通知',
         kind.name === '通知' ? '本通知' : '上述',
       ),
+    ),
+    may(
+      50,
+      '要把握好节奏，先易后难、由点及面，对条件暂不具备的事项列出时间表，创造条件逐步推进；对已经取得成效的做法，要及时固化为制度，明确适用范围、办理程序和责任主体，避免因人员变动而中断。',
+    ),
+    may(
+      51,
+      '要加强沟通协调，牵头部门每月汇总一次进展情况，梳理需要统筹解决的问题，形成清单报分管负责同志研究；各承办单位应当指定一名联络员，负责日常联系和信息报送，做到事项有人接、进展有人问、结果有人答。',
     ),
     must(kind.ending),
     must(`${issuer ? `${issuer}\n` : ''}（成文日期以签发之日为准）`),

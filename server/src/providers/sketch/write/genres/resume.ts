@@ -1,5 +1,5 @@
 import type { Brief } from '../brief.ts'
-import { list, may, must, numbered, type Part } from '../part.ts'
+import { goOn, list, may, must, numbered, type Part } from '../part.ts'
 
 const JOB =
   /师|员|经理|总监|主管|助理|顾问|编辑|设计|运营|开发|会计|秘书|翻译|教练|店长|销售|实习|岗|管培|行政|文案|策划/
@@ -35,7 +35,8 @@ const CAPABILITIES = [
 
 /** A CV from what the applicant said, and a letter; what was not said is asked for, never invented. */
 export function resume(brief: Brief): Part[] {
-  const { title, act, noun, isHowTo, doing, terms, wishes } = brief
+  const { title, act, noun, isHowTo, doing, keywords, wishes } = brief
+  const terms = keywords.length > 0 ? keywords : ['目标拆解', '流程改进', '跨部门协作']
   const isJob = JOB.test(title) && !isHowTo
   const aim = isJob ? title : `与“${isHowTo ? act : noun}”相关的岗位`
   const strength = isHowTo ? act : isJob ? `胜任${noun}的工作` : `做好${noun}相关工作`
@@ -62,7 +63,9 @@ export function resume(brief: Brief): Part[] {
             '## 经历的写法（STAR 示范）\n\n没有收到具体经历，以下是写好的句式。请只保留本人真正做过的，并换上自己的对象、数量和时间。',
           ),
           must(list(CAPABILITIES.slice(0, 3).map(([what, star]) => `**${what}**：${star}`))),
-          ...CAPABILITIES.slice(3).map(([what, star], index) => may(3 + index, `- **${what}**：${star}`)),
+          ...CAPABILITIES.slice(3).map(([what, star], index) =>
+            goOn(3 + index, `- **${what}**：${star}`, '\n'),
+          ),
         ]
   return [
     must('# 简历'),

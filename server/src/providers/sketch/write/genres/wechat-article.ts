@@ -14,7 +14,7 @@ const WARNINGS = ['要留意的是：', '提醒一句：', '容易踩的坑：']
 
 /** For a reader on a phone: a scene first, headings that are judgements, something to do today, a question. */
 export function wechatArticle(brief: Brief): Part[] {
-  const { title, act, noun, tips, terms, wishes, random } = brief
+  const { title, act, noun, isHowTo, tips, terms, wishes, random } = brief
   const reader = brief.value('target_audience')
   const shownReader = reader === '' || reader === '普通读者' ? '每一个被这件事困住的人' : reader
   const first = tips[0]
@@ -25,7 +25,7 @@ export function wechatArticle(brief: Brief): Part[] {
     return [
       add(
         index % 3 === 1
-          ? `${heading}\n\n${why}。所以不妨换个做法：先${steps[0]}；再${steps[1]}；最后${steps[2]}。三步加起来，用不了多少时间。`
+          ? `${heading}\n\n${why}。换个做法，三步就够：${steps.join('；')}。`
           : `${heading}\n\n${why}。\n\n${LEADS[index % LEADS.length]}\n\n${numbered(steps)}`,
       ),
       may(index < 3 ? 1 + index / 10 : index + 0.1, `${example}。`),
@@ -34,7 +34,9 @@ export function wechatArticle(brief: Brief): Part[] {
   })
   return [
     must(`# ${title}：${subtitle}`),
-    must(`> 备选标题：\n> 1. 关于${noun}，先别急着加码\n> 2. 把${terms[0]}用对，比多看十篇文章管用`),
+    must(
+      `> 备选标题：\n> 1. 关于${noun}，先${isHowTo ? '别急着加码' : '看清这几处'}\n> 2. ${isHowTo ? `把${terms[0]}用对，比多看十篇文章管用` : `说说${terms[0]}：少听名头，多看日常`}`,
+    ),
     must(brief.moment),
     must(
       `如果这个场景你也熟悉，这篇文章就是写给你的。它写给${shownReader}，只谈一件事：${act}，到底该从哪里下手。没有大道理，每一节都有一个当天就能试的动作。`,
@@ -44,7 +46,9 @@ export function wechatArticle(brief: Brief): Part[] {
     ),
     may(
       2.5,
-      `为什么要先说这些？因为很多人花在${noun}上的力气并不少，少的是次序。先想清楚要什么，再决定怎么做，最后才轮到用什么。次序反了，人会很忙，事情却不动。`,
+      isHowTo
+        ? `为什么要先说这些？因为很多人花在${noun}上的力气并不少，少的是次序。先想清楚要什么，再决定怎么做，最后才轮到用什么。次序反了，人会很忙，事情却不动。`
+        : `为什么要先说这些？因为谈论${noun}的人不少，说的却常常不是同一件事。词先对齐，后面的好坏才有得谈；不对齐，争到最后，各人还是站在原来的地方。`,
     ),
     ...sections.flat(),
     ...wishes.map((wish) =>
@@ -60,7 +64,7 @@ export function wechatArticle(brief: Brief): Part[] {
       `## 写在最后\n\n${random.pick(CLOSERS as [string, ...string[]])}${act}这件事，没有一步到位的开关，有的是今天比昨天顺手一点。`,
     ),
     must(
-      `👉 **留一个小动作**：${first ? first.steps[0] : '写下最想解决的一件事'}。试过之后回来，在留言里写下你的那一件。\n\n你在${noun}上试过最有用的一招是什么？留言区见。如果这篇对你有用，点个“在看”，也转给那个总说“忙不过来”的朋友。`,
+      `👉 **留一个小动作**：${first ? first.steps[0] : '写下最想解决的一件事'}。试过之后回来，在留言里写下你的那一件。\n\n${isHowTo ? `你在${noun}上试过的办法里，哪一招留到了现在` : `关于${noun}，你最想弄清的是哪一点`}？留言区见。如果这篇对你有用，点个“在看”，也转给正好用得上的朋友。`,
     ),
   ]
 }

@@ -16,7 +16,7 @@ const toTag = (word: string): string => `#${word.replace(/[^\p{L}\p{N}\p{M}\p{Em
 
 /** For a thumb on a screen: short lines, no markup, the platform's 1000 characters kept. */
 export function xiaohongshuNote(brief: Brief): Part[] {
-  const { noun, act, tips, terms, wishes } = brief
+  const { noun, act, isHowTo, tips, terms, wishes } = brief
   const type = brief.value('note_type')
   const points = tips.slice(0, COUNT).map(({ name, why, steps, trap }, index): Part[] => {
     return [
@@ -27,19 +27,22 @@ export function xiaohongshuNote(brief: Brief): Part[] {
   const tags = [
     ...terms,
     noun,
-    brief.field.name,
-    `${noun}技巧`,
-    '干货分享',
-    '自我提升',
-    '新手友好',
+    ...(isHowTo ? [brief.field.name, `${noun}技巧`] : [`${noun}分享`]),
+    ...(isHowTo ? ['干货分享', '自我提升', '新手友好'] : ['真实分享', '避坑指南', '日常记录']),
     type || '经验分享',
   ]
   const room = MOST_TITLE - 9
   return [
     must(
-      `✨${short(act, room)}的${COUNT}个小动作📝\n备选：①${short(noun, 8)}卡住了？先看这篇👀 ②${short(terms[0], 8)}这样用，真的顺手多了💪`,
+      isHowTo
+        ? `✨${short(act, room)}的${COUNT}个小动作📝\n备选：①${short(noun, 8)}卡住了？先看这篇👀 ②${short(terms[0], 8)}这样用，真的顺手多了💪`
+        : `✨${short(noun, room)}怎么看？${COUNT}条心得📝\n备选：①聊聊${short(noun, 10)}👀 ②${short(terms[0], 10)}，先想清这件事💡`,
     ),
-    must(`${brief.moment}\n——说的是不是你？🙋\n我把${act}拆成了几个小动作，不费劲，今天就能开始👇`),
+    must(
+      isHowTo
+        ? `${brief.moment}\n——说的是不是你？🙋\n我把${act}拆成了几个小动作，不费劲，今天就能开始👇`
+        : `${brief.moment}\n——说的是不是你？🙋\n关于${noun}，我整理了${COUNT}条看法，帮你少绕点路👇`,
+    ),
     ...terms
       .slice(0, 3)
       .map((word, at) =>
@@ -47,8 +50,14 @@ export function xiaohongshuNote(brief: Brief): Part[] {
       ),
     ...points.flat(),
     ...wishes.map((wish) => must(`💡 ${wish}\n先收藏，再挑一条做！一次只改一件事，坚持一周再加下一条`)),
-    must('👭 适合：想改变又总是三分钟热度的你\n🙅 不适合：想找一个按下去就见效的按钮的人'),
-    must(`💬 你在${noun}上最头疼的是哪一步？评论区告诉我，我来接着写～`),
+    must(
+      isHowTo
+        ? '👭 适合：想改变又总是三分钟热度的你\n🙅 不适合：想找一个按下去就见效的按钮的人'
+        : '👭 适合：正在了解、还没拿定主意的你\n🙅 不适合：只想听一句“闭眼入”的人',
+    ),
+    must(
+      `💬 ${isHowTo ? `你在${noun}上最头疼的是哪一步` : `关于${noun}，你最想弄清的是哪一点`}？评论区告诉我，我来接着写～`,
+    ),
     must([...new Set(tags.map(toTag).filter((tag) => tag.length > 1))].join(' ')),
   ]
 }
