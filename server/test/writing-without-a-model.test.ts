@@ -77,6 +77,12 @@ for (const tool of WRITING_TOOLS) {
       assert.ok(of('1500字') <= of('3000字'))
     })
 
+    test('every keyword, however many', () => {
+      const keywords = Array.from({ length: 12 }, (_, at) => `关键词第${at}号`)
+      const text = compose(tool, TITLE, keywords.join('，'))
+      for (const word of keywords) assert.ok(text.includes(word), word)
+    })
+
     test('huge values end, and stay within bounds', () => {
       const inputs = [...tool.inputs, ...COMMON_INPUTS]
       const values = Object.fromEntries(

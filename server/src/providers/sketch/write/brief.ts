@@ -3,6 +3,7 @@ import { createRandom, hashText, type Random } from '../random.ts'
 import { efficiency } from './knowledge/efficiency.ts'
 import { everyday } from './knowledge/everyday.ts'
 import { chooseField } from './knowledge/fields.ts'
+import { questions } from './knowledge/questions.ts'
 import { things } from './knowledge/things.ts'
 import type { Field, Tip } from './knowledge/tip.ts'
 
@@ -14,6 +15,8 @@ export type Brief = {
   /** What it is about: 工作效率. */
   noun: string
   isHowTo: boolean
+  /** Whether the title asks something that is to be thought over, not done. */
+  isQuestion: boolean
   /** As given. */
   keywords: readonly string[]
   /** As given, or what can be said instead; never empty. */
@@ -95,18 +98,23 @@ const VERB =
   /^(?:提高|提升|改善|增强|做好|写好|学好|学会|学习|掌握|选择|挑选|制作|准备|养成|管理|建立|打造|克服|缓解|减少|降低|避免|开展|推进|培养|优化|加快|加强|实现|保持|规划|安排|经营|使用|利用|写|做|选|练|学)/
 const TAIL = /的?(?:方法|技巧|攻略|指南|秘诀|教程|建议|心得|步骤)$/
 
-function readSubject(title: string): Pick<Brief, 'act' | 'noun' | 'isHowTo'> {
+function readSubject(title: string): Pick<Brief, 'act' | 'noun' | 'isHowTo' | 'isQuestion'> {
   const plain = title.replace(/[?？!！。.…\s]+$/u, '')
   const asked = plain.replace(ASKING, '').trim()
   const phrase = (asked === plain ? plain.replace(TAIL, '') : asked).trim()
   const isLong = [...plain].length > MOST_INLINE || /[，。；：,;:!?！？]/.test(plain)
   if (phrase !== '' && !isLong && (asked !== plain || (VERB.test(phrase) && phrase.length > 3))) {
     const rest = phrase.replace(VERB, '')
-    return { act: phrase, noun: [...rest].length >= 2 ? rest : phrase, isHowTo: true }
+    return { act: phrase, noun: [...rest].length >= 2 ? rest : phrase, isHowTo: true, isQuestion: false }
   }
   const short = cut(plain || title, MOST_INLINE)
+  if (
+    /[吗呢]$|为什么|为何|会不会|能不能|是不是|要不要|该不该|应不应该/.test(plain) ||
+    (/[?？]\s*$/.test(title) && plain.length > 3)
+  )
+    return { act: `想清「${short}」这个问题`, noun: `「${short}」这个问题`, isHowTo: false, isQuestion: true }
   const noun = isLong || !/^[\p{Script=Han}\w\s]+$/u.test(short) ? `「${short}」` : short
-  return { act: `了解${noun}`, noun, isHowTo: false }
+  return { act: `了解${noun}`, noun, isHowTo: false, isQuestion: false }
 }
 
 const DIGITS = '零一二三四五六七八九'
@@ -188,11 +196,14 @@ export function readBrief(
         .filter((one) => one !== ''),
     ),
   ].slice(0, MOST_KEYWORDS)
-  const { act, noun, isHowTo } = readSubject(title)
+  const { act, noun, isHowTo, isQuestion } = readSubject(title)
   const found = chooseField([title, ...keywords])
   // Advice on how to do something helps nobody who asked about a thing.
-  const field =
-    isHowTo || (found !== everyday && found.isPractice && found.match.test(title)) ? found : things
+  const field = isQuestion
+    ? questions
+    : isHowTo || (found !== everyday && found.isPractice && found.match.test(title))
+      ? found
+      : things
   const random = createRandom(hashText(JSON.stringify([purpose, seed ?? 0, title, keywords])))
   const tips = [...(field === everyday ? [] : shuffle(field.tips, random)), ...shuffle(everyday.tips, random)]
   const [first, ...others] = keywords
@@ -201,13 +212,22 @@ export function readBrief(
     act,
     noun,
     isHowTo,
+    isQuestion,
     keywords,
-    terms: first !== undefined ? [first, ...others] : field === things ? [noun] : [noun, field.name],
+    terms:
+      first !== undefined
+        ? [first, ...others]
+        : field === things || field === questions
+          ? [cut(title, MOST_INLINE)]
+          : [noun, field.name],
     wishes: readWishes(raw('supplement')),
     asked: readLength(raw('supplement')),
     field,
     tips,
-    doing: field === things ? shuffle([...everyday.tips, ...efficiency.tips], random) : tips,
+    doing:
+      field === things || field === questions
+        ? shuffle([...everyday.tips, ...efficiency.tips], random)
+        : tips,
     moment: random.pick(field.moments),
     random,
     value,

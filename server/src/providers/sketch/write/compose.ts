@@ -67,7 +67,10 @@ export function composeText(job: Pick<TextJob, 'purpose' | 'values' | 'seed'>): 
   const brief = readBrief(values, genre.subject, purpose, job.seed)
   const target = Math.min(brief.asked ?? genre.usual, genre.most ?? Number.POSITIVE_INFINITY)
   const text = assemble(genre.write(brief, values), target - countCharacters(HONEST))
-  return `${text}\n\n${HONEST}`
+  // A genre has room for so many of them; whoever asked for more still finds each.
+  const missing = brief.keywords.filter((word) => !text.includes(word))
+  const rest = missing.length > 0 ? `\n\n相关关键词：${missing.join('、')}` : ''
+  return `${text}${rest}\n\n${HONEST}`
 }
 
 /**

@@ -14,9 +14,8 @@ const PLAINER: readonly (readonly [RegExp, string])[] = [
   [/具有(.{1,6})的?作用/g, '有$1作用'],
   [/与此同时/g, '同时'],
   [/综上所述|总而言之/g, '总的来看'],
-  [/首先/g, '第一步'],
-  [/其次/g, '接下来'],
-  [/最后(?=[，,])/g, '到了末了'],
+  [/首先/g, '第一'],
+  [/其次/g, '第二'],
   [/因此/g, '所以'],
   [/然而/g, '不过'],
   [/但是/g, '可是'],
@@ -28,18 +27,14 @@ const PLAINER: readonly (readonly [RegExp, string])[] = [
   [/通常情况下/g, '通常'],
   [/绝大多数/g, '多数'],
   [/各种各样的/g, '各种'],
-  [/大家/g, '人们'],
   [/提高/g, '提升'],
   [/使用/g, '运用'],
-  [/帮助/g, '助力'],
-  [/需要/g, '须要'],
   [/重要/g, '要紧'],
   [/方法/g, '办法'],
-  [/问题/g, '难题'],
 ]
 
 /** Only what makes a sentence shorter or plainer: for polishing, which must change little. */
-const POLISH_ONLY = 18
+const POLISH_ONLY = 17
 
 const sentencesOf = (text: string): string[] =>
   text

@@ -19,27 +19,39 @@ const clock = (second: number): string => `${Math.floor(second / 60)}:${String(s
 
 /** A table of shots whose times add up to the length asked for, with lines short enough to be spoken. */
 export function videoScript(brief: Brief): Part[] {
-  const { title, act, noun, tips, terms, wishes } = brief
+  const { title, act, noun, isHowTo, tips, terms, wishes } = brief
   const seconds = readSeconds(brief.value('duration') || '1分钟')
   const platform = brief.value('platform') || '抖音'
   const style = brief.value('style') || '轻松实用'
   const frame = /B站|哔哩|西瓜|YouTube/i.test(platform) ? '横屏 16:9' : '竖屏 9:16'
   const count = Math.max(1, Math.min(tips.length, Math.floor((seconds - 14) / 10)))
   const chosen = tips.slice(0, count)
-  const hooks = [
-    `想${act}，先别急着加班加点`,
-    `${noun}总是卡住？问题可能出在第一步`,
-    `同样一天，为什么有人${terms[0]}做得更轻松`,
-  ]
+  const isWork = isHowTo && brief.field.name === '工作方法'
+  const hooks = isHowTo
+    ? [
+        `想${act}，先别急着${isWork ? '加班加点' : '用力'}`,
+        `${noun}总是卡住？问题可能出在第一步`,
+        `同样一天，为什么有人${terms[0]}做得更轻松`,
+      ]
+    : [
+        `${noun}，先别急着下结论`,
+        `说到${terms[0]}，你想到的第一件事是什么？`,
+        '看了一大堆，为什么还是拿不定主意',
+      ]
+  const second = isWork
+    ? ['中景跟拍，三个快切：屏幕弹窗、翻清单、看钟', '忙是真的忙，可最要紧的那件，还没动。', '忙 ≠ 有进展']
+    : isHowTo
+      ? ['中景，三个快切：收藏夹、空白本子、看钟', '收藏了一大堆，真正动手的，没几样。', '收藏 ≠ 开始']
+      : ['中景，三个快切：手指上滑屏幕、翻书、摇头', '看得越多，越不知道该信谁。', '看得越多，越乱？']
   const fixed = [
-    ['近景，人物对镜头，桌面堆满便签', hooks[0] ?? '', hooks[0] ?? '', '短促提示音，音乐骤停', 3],
     [
-      '中景跟拍，三个快切：屏幕弹窗、翻清单、看钟',
-      '忙是真的忙，可最要紧的那件，还没动。',
-      '忙 ≠ 有进展',
-      '键盘声渐快',
-      5,
+      isWork ? '近景，人物对镜头，桌面堆满便签' : '近景，人物对镜头，手里举着一张写了题目的卡片',
+      hooks[0] ?? '',
+      hooks[0] ?? '',
+      '短促提示音，音乐骤停',
+      3,
     ],
+    [...second, isWork ? '键盘声渐快' : '节拍渐快', 5],
   ] as const
   const left = seconds - 8 - 6
   const each = chosen.map(
@@ -54,15 +66,15 @@ export function videoScript(brief: Brief): Part[] {
         '俯拍桌面，把杂物移出画面',
         '中景，人物起身走到白板前',
       ][index % 4] ?? '近景',
-      `第${index + 1}招，${name}。${steps[0]}。`,
+      `第${index + 1}${isHowTo ? '招' : '点'}，${name}。${steps[0]}。`,
       name,
       index % 2 === 0 ? '轻快鼓点，落字“嗒”一声' : '转场“唰”，音乐继续',
       each[index] ?? 8,
     ]),
     [
       '近景，人物合上本子，微笑看镜头',
-      `先挑一招，从${terms[0]}做起。收藏，明早照做。`,
-      '先做一招｜收藏备用',
+      isHowTo ? `先挑一招，从${terms[0]}做起。收藏，明早照做。` : '你会先看哪一点？留言告诉我，下条接着聊。',
+      isHowTo ? '先做一招｜收藏备用' : '你先看哪一点？',
       '音乐收尾，留半秒安静',
       6,
     ],
@@ -115,11 +127,11 @@ export function videoScript(brief: Brief): Part[] {
         ),
       ),
     must(
-      `## 发布文案\n\n文案：${act}，不靠熬，靠次序。你卡在哪一步？评论区说说看。\n封面文字：先做这一步\n标签：${[
+      `## 发布文案\n\n文案：${isHowTo ? `${act}，不靠熬，靠次序。你卡在哪一步` : `${noun}，换个角度看。你怎么想`}？评论区说说看。\n封面文字：${isHowTo ? '先做这一步' : '先别急着下结论'}\n标签：${[
         ...new Set([...terms, noun, '干货', '日常']),
       ]
         .slice(0, 8)
-        .map((word) => `#${word.replace(/[\s「」]/g, '')}`)
+        .map((word) => `#${word.replace(/[\s「」]|这个问题/g, '')}`)
         .join(' ')}`,
     ),
   ]

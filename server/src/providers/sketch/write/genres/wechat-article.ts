@@ -14,11 +14,11 @@ const WARNINGS = ['要留意的是：', '提醒一句：', '容易踩的坑：']
 
 /** For a reader on a phone: a scene first, headings that are judgements, something to do today, a question. */
 export function wechatArticle(brief: Brief): Part[] {
-  const { title, act, noun, isHowTo, tips, terms, wishes, random } = brief
+  const { title, act, noun, isHowTo, isQuestion, tips, terms, wishes, random } = brief
   const reader = brief.value('target_audience')
   const shownReader = reader === '' || reader === '普通读者' ? '每一个被这件事困住的人' : reader
   const first = tips[0]
-  const subtitle = first ? `从“${first.name}”说起` : '说点能用上的'
+  const subtitle = first ? `先说“${first.name}”` : '说点能用上的'
   const sections = tips.map(({ name, why, steps, trap, example }, index): Part[] => {
     const add = index < 3 ? must : (text: string) => may(index, text)
     const heading = `## ${String(index + 1).padStart(2, '0')}｜${name}`
@@ -61,7 +61,7 @@ export function wechatArticle(brief: Brief): Part[] {
       `## 如果只能记住一个顺序\n\n第一天，只看不改，把现状记下来；第二天，挑上面最容易的一条试一次；第七天，回头看三个问题：哪一条真的用上了？哪一条让事情变复杂了？下一周只留哪一条？`,
     ),
     must(
-      `## 写在最后\n\n${random.pick(CLOSERS as [string, ...string[]])}${act}这件事，没有一步到位的开关，有的是今天比昨天顺手一点。`,
+      `## 写在最后\n\n${random.pick(CLOSERS as [string, ...string[]])}${isQuestion ? act : `${act}这件事`}，没有一步到位的开关，有的是今天比昨天顺手一点。`,
     ),
     must(
       `👉 **留一个小动作**：${first ? first.steps[0] : '写下最想解决的一件事'}。试过之后回来，在留言里写下你的那一件。\n\n${isHowTo ? `你在${noun}上试过的办法里，哪一招留到了现在` : `关于${noun}，你最想弄清的是哪一点`}？留言区见。如果这篇对你有用，点个“在看”，也转给正好用得上的朋友。`,

@@ -2,15 +2,29 @@ import type { Brief } from '../brief.ts'
 import { defineKeyword } from '../keyword.ts'
 import { may, must, ordinal, type Part, table } from '../part.ts'
 
+const HOW = [
+  '先与相关同事对齐目标和口径，再按节点推进；过程中的变化及时说明，结束后把要点整理备查。',
+  '把这项工作拆成若干小步，逐步落实、逐步核对，遇到的问题记入清单并跟进处理。',
+  '重点放在衔接上：事前讲清安排，事中留有记录，事后征求使用者的意见。',
+] as const
+
 /** For a superior: what was done by matter, what came of it, what did not work, what comes next and who helps. */
 export function workReport(brief: Brief): Part[] {
-  const { title, act, noun, isHowTo, doing: tips, terms, wishes } = brief
+  const { title, act, noun, isHowTo, doing: tips, keywords, wishes } = brief
   const period = brief.value('period') || '本月'
   const type = brief.value('report_type') || '工作总结'
   const works = brief.lines('main_work')
   const results = brief.lines('achievements')
-  const theme = isHowTo ? act : /工作|总结|报告/.test(title) ? '本期重点工作' : `${noun}相关工作`
+  const theme =
+    works.length > 1
+      ? `${works[0]}等${works.length}项工作`
+      : isHowTo
+        ? act
+        : /工作|总结|报告/.test(title)
+          ? '本期重点工作'
+          : `${noun}相关工作`
   const done = works.length > 1 ? works : []
+  const terms = keywords.length > 0 ? keywords : done.length > 0 ? done.slice(0, 3) : brief.terms
   const items = tips.map(({ name, why, steps, trap, example }, index): Part[] => {
     const add = index < 3 && done.length === 0 ? must : (text: string) => may(index + 1, text)
     return [
@@ -22,7 +36,7 @@ export function workReport(brief: Brief): Part[] {
     ]
   })
   return [
-    must(`# ${period}${type}：${isHowTo ? act : title}`),
+    must(`# ${period}${type}${works.length > 1 ? '' : `：${isHowTo ? act : title}`}`),
     must(
       `## 一、总体情况\n\n${period}，我以${theme}为主线，重点推进了${terms.map((word) => `“${word}”`).join('、')}。总的看，工作次序比过去清楚，重复劳动有所减少；同时，仍有事项受临时任务影响，需要在下一阶段改进。以下按事项汇报。`,
     ),
@@ -31,11 +45,7 @@ export function workReport(brief: Brief): Part[] {
       `开展这项工作的起因很具体：${isHowTo ? brief.moment.replaceAll('你', '我') : '期初有几项任务同时推进，忙碌之后回头看，重要的一项反而进展最慢。'}这让我意识到，需要调整的是方法和次序，而不只是投入的时间。`,
     ),
     must('## 二、主要工作'),
-    ...done.map((work, index) =>
-      must(
-        `### （${ordinal(index)}）${work}\n\n围绕这一事项，先明确完成标准，再分解步骤、逐项落实，过程记录已整理备查。`,
-      ),
-    ),
+    ...done.map((work, index) => must(`### （${ordinal(index)}）${work}\n\n${HOW[index % HOW.length]}`)),
     ...items.flat(),
     may(
       1.5,
@@ -50,7 +60,7 @@ export function workReport(brief: Brief): Part[] {
               .map(({ name }) => `“${name}”`)
               .join(
                 '、',
-              )}。\n2. 建立了固定的记录和复盘办法，做与没做、有效与无效，都有据可查。\n3. 把${terms[0]}从个人习惯整理成了书面步骤，便于与同事交接和配合。`
+              )}。\n2. 建立了固定的记录和复盘办法，做与没做、有效与无效，都有据可查。\n3. 把${keywords[0] ?? '常用做法'}从个人习惯整理成了书面步骤，便于与同事交接和配合。`
       }`,
     ),
     ...wishes.map((wish) =>
@@ -74,7 +84,7 @@ export function workReport(brief: Brief): Part[] {
         [
           [tips[3]?.name ?? '完善清单', '形成固定做法', '下期第一周', '本人负责'],
           [tips[4]?.name ?? '整理模板', '完成一份模板并试用', '下期第二周', '本人负责，请同事试用'],
-          [`${terms[0]}交流`, '与组内分享一次，收集意见', '下期第三周', '请部门安排时间'],
+          [`${keywords[0] ?? '做法'}交流`, '与组内分享一次，收集意见', '下期第三周', '请部门安排时间'],
           ['复盘', '对照记录，决定保留与停止的做法', '下期最后一周', '本人负责，向上级汇报'],
         ],
       )}`,
