@@ -11,6 +11,7 @@ const valuesOf = (tool: WritingTool, given: Record<string, string> = {}): Record
 
 /** What stands between the marks, read back. */
 const materialOf = (message: string): Record<string, string> => {
+  for (const mark of ['<素材>', '</素材>']) assert.equal(message.split(mark).length, 2, mark)
   const blocks = message.split('<素材>\n')
   assert.equal(blocks.length, 2, 'one block begins')
   const [json, rest, ...more] = (blocks[1] ?? '').split('\n</素材>')
