@@ -9,6 +9,13 @@ const BENEFITS = [
   ['问得到人', '用之前、用之后有疑问，都有人认真回答'],
 ] as const
 
+/** What a selling point means to whoever uses the thing; true of any that is true itself. */
+const MEANINGS = [
+  '落到每天，就是少操一份心',
+  '别只看这句话，到手先试这一点，合不合意自己最清楚',
+  '忙的时候，这一点最容易感觉得到',
+] as const
+
 /** Attention, interest, desire, action, without one superlative or promise. */
 export function marketingCopy(brief: Brief): Part[] {
   const { noun, act, isHowTo, tips, terms, wishes, title } = brief
@@ -68,7 +75,7 @@ export function marketingCopy(brief: Brief): Part[] {
     must(
       `## 它能替你做什么\n\n${list(
         points.length > 0
-          ? points.slice(0, 6).map((point) => `**${point}**：落到每天，就是少一次犹豫、少一步折腾。`)
+          ? points.slice(0, 6).map((point, at) => `**${point}**：${MEANINGS[at % MEANINGS.length]}。`)
           : benefits,
       )}`,
     ),

@@ -102,7 +102,7 @@ const sentence = (text: string): string => text.replace(/[。.]?$/u, '。')
 
 /** In the form of GB/T 9704: a title with its kind, an addressee, numbered sections, the proper closing words. */
 export function officialDocument(brief: Brief): Part[] {
-  const { act, noun, isHowTo, terms, wishes, title } = brief
+  const { act, noun, isHowTo, keywords, wishes, title } = brief
   const asked = brief.value('doc_type')
   const kind = KINDS.find(({ name }) => asked.includes(name)) ?? KINDS[0]
   const isUpward = kind.name === '请示' || kind.name === '报告'
@@ -113,7 +113,7 @@ export function officialDocument(brief: Brief): Part[] {
   const heading = (at: 0 | 1 | 2 | 3): Part => must(`${ordinal(at)}、${kind.headings[at]}`)
   const tasks = [
     ...content.map((line) => [sentence(line), ''] as const),
-    ...terms
+    ...keywords
       .slice(0, 3)
       .map((word, at) =>
         at % 2 === 0
@@ -128,12 +128,12 @@ export function officialDocument(brief: Brief): Part[] {
       ),
     ...MEASURES.map(([name, how, note]) => [`${name}。${how}。`, `${note}。`] as const),
   ]
-  const leastTasks = Math.max(4, content.length + Math.min(3, terms.length))
+  const leastTasks = content.length > 0 ? content.length : Math.max(4, Math.min(3, keywords.length))
   return [
     must(`${issuer}${subject}${kind.name}`),
     must(`${brief.value('receiver') || kind.receiver}：`),
     must(
-      `为${isHowTo ? `进一步${act}` : matter}，推动${terms.join('、')}落到实处，根据工作需要，结合本单位实际，${isUpward ? '' : '经研究，'}${kind.opening}。`,
+      `为${isHowTo ? `进一步${act}` : matter}，${keywords.length > 0 ? `推动${keywords.join('、')}落到实处，` : ''}根据工作需要，结合本单位实际，${isUpward ? '' : '经研究，'}${kind.opening}。`,
     ),
     heading(0),
     must(
