@@ -1,6 +1,7 @@
 /**
  * The built-in provider: draws pictures and clips on this machine, from the words of the prompt and the seed, and
- * measures pictures. It is a renderer of known motifs, not an AI model, and needs no key and no network.
+ * measures pictures, and composes texts from templates. It is a renderer of known motifs, not an AI model, and needs no
+ * key and no network.
  */
 import { availableParallelism } from 'node:os'
 import {
@@ -16,6 +17,7 @@ import { draw } from './draw.ts'
 import { open, type Raster } from './raster.ts'
 import { restyle } from './restyle.ts'
 import { writeMark } from './watermark.ts'
+import { compose } from './write/compose.ts'
 
 /** Pixels, both sides. */
 const smallest = 64
@@ -95,7 +97,7 @@ const run = async (job: ImageJob, { signal, progress }: CallOptions): Promise<Ou
 export function createSketch(): Provider {
   return {
     name: 'sketch',
-    kinds: ['image', 'image_edit', 'video', 'vision'],
+    kinds: ['image', 'image_edit', 'video', 'vision', 'text'],
     repeatable: true,
     concurrency: availableParallelism(),
     start: async (job, options) => {
@@ -103,6 +105,6 @@ export function createSketch(): Provider {
       const outputs = job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options)
       return { state: 'done', outputs }
     },
-    write: (job, { signal }) => describe(job, signal),
+    write: (job, { signal }) => (job.kind === 'vision' ? describe(job, signal) : compose(job, signal)),
   }
 }
