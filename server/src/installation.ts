@@ -83,5 +83,6 @@ export const SQL_SOURCES = {
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',
     'kernel/accounts/administer.sql',
+    'kernel/publishing/publish.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

@@ -21,6 +21,7 @@ import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
+import type { Platform } from './kernel/ports/platform.ts'
 import type { Provider } from './kernel/ports/provider.ts'
 import { createMemoryLimiter } from './limits/memory-limiter.ts'
 import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
@@ -37,6 +38,7 @@ export type SiteOptions = {
   storage?: Storage
   providers: readonly Provider[]
   gateways: readonly Gateway[]
+  platforms: readonly Platform[]
   outbound: Outbound
   log: Log
   clock?: Context['clock']
@@ -87,6 +89,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     sessions: createSessionCache(events),
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
+    platforms: new Map(options.platforms.map((platform) => [platform.name, platform])),
     outbound: options.outbound,
     files: files.store,
     directUploads: files.directUploads,

@@ -13,6 +13,7 @@ import type { Context } from '../src/kernel/context.ts'
 import type { Gateway } from '../src/kernel/ports/gateway.ts'
 import type { Outbound } from '../src/kernel/ports/outbound.ts'
 import { OutboundError } from '../src/kernel/ports/outbound.ts'
+import type { Platform } from '../src/kernel/ports/platform.ts'
 import type { Provider } from '../src/kernel/ports/provider.ts'
 import type { Preset } from '../src/kernel/preset.ts'
 import { createSite } from '../src/site.ts'
@@ -40,6 +41,7 @@ export async function buildSite(
   options: {
     providers?: readonly Provider[]
     gateways?: readonly Gateway[]
+    platforms?: readonly Platform[]
     outbound?: Outbound
     preset?: Partial<Preset>
     dialect?: Dialect
@@ -62,6 +64,7 @@ export async function buildSite(
       mail: { smtpUrl: null, mailFrom: 'Atelier <no-reply@example.com>' },
       providers: options.providers ?? [],
       gateways: options.gateways ?? [],
+      platforms: options.platforms ?? [],
       outbound: options.outbound ?? noOutbound,
       log,
       ...(options.now && { clock: { now: options.now } }),

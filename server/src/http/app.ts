@@ -13,6 +13,7 @@ import { fileUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
+import { mountHandoff } from './handoff.ts'
 import { toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
@@ -141,6 +142,7 @@ export async function buildApp(
   mountNotifications(app, context, dialect)
   mountReference(app, context, dialect)
   mountCashier(app, context, dialect)
+  if (dialect.preset.platforms) mountHandoff(app, context)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }

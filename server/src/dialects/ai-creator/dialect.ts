@@ -1,6 +1,7 @@
 import type { Dialect } from '../../http/dialect.ts'
 import { faults } from './faults.ts'
 import { preset } from './preset.ts'
+import { publishRoutes } from './publish.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
 
@@ -12,6 +13,6 @@ export const aiCreator: Dialect = {
   preset,
   refusals,
   faults,
-  routes: [],
+  routes: [...publishRoutes],
   reference,
 }
