@@ -54,7 +54,8 @@ ${body}
 function renderSteps(handoff: Handoff, refused: string | undefined): string {
   const { guide, title, body, tags, files, token } = handoff
   const isClip = files.some(({ mediaType }) => mediaType.startsWith('video/'))
-  const words = [title, body, hashtags(tags)].filter((one) => one !== '').join('\n\n')
+  const unnamed = tags.filter((tag) => !body.includes(`#${tag}`))
+  const words = [title, body, hashtags(unnamed)].filter((one) => one !== '').join('\n\n')
   const steps: [string, string, string][] = [
     ['media', isClip ? '保存视频' : '保存图片', files.length === 0 ? '' : renderFiles(handoff, isClip)],
     [
@@ -92,8 +93,11 @@ function renderFiles({ files, guide }: Handoff, isClip: boolean): string {
     return `<li>${shown}<a class="save" href="${address}" download="${String(index + 1).padStart(2, '0')}">${isClip ? '保存视频' : `保存第 ${index + 1} 张`}</a></li>`
   })
   const hint = isClip ? '手机上点“保存视频”，或长按视频保存。' : '手机上长按图片即可存入相册；请按顺序选择。'
-  return `<p class="soft">${hint}</p>${note}<ul class="files${items.length === 1 ? ' single' : ''}">${items.join('')}</ul>`
+  return `<p class="soft">${hint}</p>${note}<ul class="files${items.length === 1 ? ' single' : items.length === 2 || items.length === 4 ? ' pairs' : ''}">${items.join('')}</ul>`
 }
+
+/** On a phone, where a field that is too low would have to be scrolled inside the page. */
+const CHARACTERS_A_LINE = 18
 
 function renderField(id: string, label: string, text: string, longest: number | null): string {
   if (text === '') return ''
@@ -101,7 +105,11 @@ function renderField(id: string, label: string, text: string, longest: number | 
   const isLong = longest !== null && length > longest
   const count =
     longest === null ? '' : `<span class="count${isLong ? ' over' : ''}">${length} / ${longest} 字</span>`
-  const rows = Math.min(12, Math.max(1, text.split('\n').length + Math.floor(length / 34)))
+  const lines = text.split('\n').map((line) => Math.max(1, Math.ceil([...line].length / CHARACTERS_A_LINE)))
+  const rows = Math.min(
+    12,
+    lines.reduce((sum, one) => sum + one, 0),
+  )
   return `<div class="field"><div class="row"><label for="${id}-text">${label}</label>${count}<button type="button" class="copy" data-copy="${id}-text">复制</button></div>
 <textarea id="${id}-text" rows="${rows}" readonly>${escapeHtml(text)}</textarea>${isLong ? `<p class="warn">超过平台上限，请在粘贴后精简。</p>` : ''}</div>`
 }
@@ -187,6 +195,7 @@ h2{display:flex;align-items:center;gap:10px;margin:0 0 12px;font-size:17px;line-
 .card{min-width:0;padding:20px;background:var(--card);border:1px solid var(--line);border-radius:16px;box-shadow:0 1px 2px rgb(0 0 0/.03)}
 .intro .soft{margin-bottom:14px}
 .files{display:grid;grid-template-columns:repeat(auto-fill,minmax(130px,1fr));gap:12px;margin:0;padding:0;list-style:none}
+@media (max-width:520px){.files{grid-template-columns:repeat(3,1fr)}.files.pairs{grid-template-columns:1fr 1fr}}
 .files.single{grid-template-columns:minmax(0,340px)}
 .files img,.files video{display:block;width:100%;border-radius:10px;background:var(--field);border:1px solid var(--line)}
 .files img{aspect-ratio:1;object-fit:cover}
@@ -198,7 +207,7 @@ h2{display:flex;align-items:center;gap:10px;margin:0 0 12px;font-size:17px;line-
 .count{color:var(--soft);font-size:13px;font-variant-numeric:tabular-nums}
 .count.over,.warn{color:var(--warn)}
 .warn{margin:6px 0 0;font-size:14px}
-textarea{display:block;width:100%;padding:10px 12px;border:1px solid var(--line);border-radius:10px;background:var(--field);color:inherit;font:inherit;font-size:15px;line-height:1.6;resize:vertical}
+textarea{display:block;width:100%;padding:10px 12px;border:1px solid var(--line);border-radius:10px;background:var(--field);color:inherit;font:inherit;font-size:15px;line-height:1.6;resize:vertical;field-sizing:content;max-height:60vh}
 form textarea{font-size:16px;background:var(--card)}
 button,.button{display:inline-block;padding:11px 18px;border:1px solid var(--line);border-radius:10px;background:var(--card);color:inherit;font:inherit;font-size:15px;font-weight:600;line-height:1.4;text-align:center;text-decoration:none;cursor:pointer}
 button:hover,.button:hover{border-color:var(--soft)}
@@ -216,12 +225,12 @@ aside h2{justify-content:center}
 .qr{width:200px;margin:0 auto 14px;padding:14px;border-radius:12px;background:#fff;border:1px solid var(--line)}
 .qr svg{display:block;width:100%;height:auto}
 aside .soft{margin:0}
-.end{padding:44px 24px;text-align:center}
+.card.end{padding:48px 24px;text-align:center}
 .mark{width:64px;height:64px;margin:0 auto 14px;border-radius:50%;background:var(--good);color:#fff;font-size:32px;font-weight:700;line-height:64px}
 .mark.off{background:#8b929c}
 .end .button{margin:6px 0 14px}
 .off-screen{position:fixed;left:-999px;top:0}
 footer{padding:16px;color:var(--soft);font-size:13px;text-align:center}
 @media (max-width:799px){.intro .button,.card .button{display:block}}
-@media (min-width:800px){.grid{grid-template-columns:minmax(0,1fr) 280px;gap:24px;padding-top:32px}.grid.one{grid-template-columns:minmax(0,560px);justify-content:center}aside{display:block;position:sticky;top:84px;align-self:start}.card{padding:24px}h1{font-size:28px}}
+@media (min-width:800px){.grid{grid-template-columns:minmax(0,1fr) 280px;gap:24px;padding-top:32px}.grid.one{grid-template-columns:minmax(0,560px);justify-content:center}aside{display:block;position:sticky;top:84px;align-self:start}.card{padding:24px}.card.end{padding:64px 32px}h1{font-size:28px}}
 `

@@ -52,10 +52,17 @@ export async function readHandoff(context: Context, token: string): Promise<Hand
   return {
     ...{ token, guide, title: content.title, tags: content.tags, files: content.files },
     url: handoffUrl(context, token),
-    body: toPlainText(content.body),
+    body: bodyBelow(content.title, toPlainText(content.body)),
     expiresAt: row.until,
     postUrl: row.state === 'published' ? row.url : null,
   }
+}
+
+/** A text that begins with its title would say it twice, once pasted below it. */
+function bodyBelow(title: string, text: string): string {
+  const [first = '', ...rest] = text.split('\n')
+  const isTitle = first.trim() === toPlainText(title)
+  return isTitle && rest.some((line) => line.trim() !== '') ? rest.join('\n').trim() : text
 }
 
 const confirmHandoff = statement(
