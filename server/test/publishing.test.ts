@@ -5,6 +5,7 @@ import { strFromU8, unzipSync } from 'fflate'
 import { aiCreator } from '../src/dialects/ai-creator/dialect.ts'
 import { publishRoutes } from '../src/dialects/ai-creator/publish.ts'
 import { startPublicationWorker } from '../src/jobs/publication-worker.ts'
+import { closeAccount } from '../src/kernel/accounts/close.ts'
 import type { Context } from '../src/kernel/context.ts'
 import { submitTask } from '../src/kernel/generation/submit.ts'
 import { units } from '../src/kernel/money.ts'
@@ -14,23 +15,28 @@ import { advanceTarget } from '../src/kernel/publishing/advance.ts'
 import { claimTargets } from '../src/kernel/publishing/claim.ts'
 import { deleteWork } from '../src/kernel/works/delete.ts'
 import { createXiaohongshu } from '../src/platforms/handoff/xiaohongshu.ts'
+import { createWechat } from '../src/platforms/wechat/wechat.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
 import { createUser, pictureOf } from './factories.ts'
 import { createFakePlatform, isOut } from './fakes/platform.ts'
 import { createFakeProvider } from './fakes/provider.ts'
+import { quickOutbound } from './platforms/platform-suite.ts'
+import { APP, SUBMIT, startWechat, TOKEN } from './platforms/wechat-stand-in.ts'
 
 // Publications: made whole or not at all, fired once however many workers live and die, never repeated on a guess;
 // credentials that nobody sees; and the page for what goes by hand.
+
+/** Tests look often. */
+const limits = Object.fromEntries(
+  Object.keys(aiCreator.preset.limits).map((name) => [name, { points: 1_000_000, perSeconds: 60 }]),
+) as typeof aiCreator.preset.limits
 
 const SECRET = 'sk-platform-secret-0123456789'
 const wechat = createFakePlatform('wechat')
 let site: TestSite
 let logged = ''
 before(async () => {
-  const limits = Object.fromEntries(
-    Object.keys(aiCreator.preset.limits).map((name) => [name, { points: 1_000_000, perSeconds: 60 }]),
-  ) as typeof aiCreator.preset.limits
   const platforms = [wechat, createXiaohongshu(), createFakePlatform('douyin')]
   site = await buildSite({
     dialect: { ...aiCreator, routes: publishRoutes },
@@ -274,6 +280,9 @@ test('twelve requests with one key make one publication; another body under it i
   assert.equal(new Set(answers.map(({ data }) => data.publish_id)).size, 1)
   assert.equal((await rowsOf(user)).length, 1)
   assert.equal((await publish(user, { platforms: ['xiaohongshu'] }, key)).status, 422)
+  await deleteWork(site.context, user, BigInt(user.workId))
+  assert.equal((await publish(user, {}, key)).data.publish_id, answers[0]?.data.publish_id)
+  user.workId = await createWork(user, '另一个')
   await publish(user, { platforms: ['wechat', 'wechat'] })
   assert.equal((await rowsOf(user)).length, 2, 'a platform named twice is one')
 })
@@ -503,6 +512,21 @@ test('what a platform has no right for goes by hand; a deleted work goes nowhere
   assert.equal(wechat.acted.length, 0)
 })
 
+test('a closed account publishes nothing more, and its credentials are gone', async () => {
+  const user = await boundUser()
+  const { url } = await handedOff('关闭前')
+  await publish(user, { schedule_time: at(1_200) })
+  await closeAccount(site.context, null, user.accountId)
+  const query = (sql: string) => site.context.db.pool.query(sql, [user.accountId])
+  const { rows } = await query(`select state, sealed from platform_binding where account_id = $1`)
+  assert.deepEqual([rows[0].state, rows[0].sealed.length], ['broken', 0])
+  await withWorkers([site.context], () => sleep(2_500))
+  const targets = await query(`select state from publication_target where account_id = $1`)
+  assert.deepEqual(targets.rows, [{ state: 'failed' }])
+  assert.equal(wechat.acted.length, 0)
+  assert.equal((await page(url)).statusCode, 200, 'of others nothing ends')
+})
+
 test('what was begun in one account is not finished in another', async () => {
   const user = await boundUser()
   await publish(user)
@@ -590,7 +614,9 @@ test('a work goes by hand: page, package, pasted link', async () => {
     'PNG',
   )
   assert.equal(strFromU8(files['tags.txt'] ?? new Uint8Array()), '#秋天 #旅行')
-  assert.match(strFromU8(files['body.txt'] ?? new Uint8Array()), /^秋天的湖/)
+  assert.match(strFromU8(files['title.txt'] ?? new Uint8Array()), /^秋天的湖"</)
+  // Its first line is the title already.
+  assert.equal(strFromU8(files['body.txt'] ?? new Uint8Array()), '第二行 #秋天 #旅行')
 
   for (const link of [
     '',
@@ -665,4 +691,59 @@ test('platforms in the order of the document, with what is bound', async () => {
     ],
   )
   assert.equal(data[0]?.account_name, `account wx${user.accountId}`)
+})
+
+// The whole way --------------------------------------------------------------------------------------------------
+
+test('a picture goes to an official account over its own wire, and a lost answer publishes nothing twice', async () => {
+  const standIn = await startWechat()
+  const real = createWechat(quickOutbound(), standIn.url)
+  const whole = await buildSite({
+    dialect: { ...aiCreator, routes: publishRoutes },
+    providers: [createFakeProvider()],
+    platforms: [real],
+    preset: { limits, platforms: ['wechat'] },
+  })
+  const fakeSite = site
+  site = whole
+  try {
+    whole.startWorker()
+    const user = await userWithWork('湖')
+    const credentials = (secret: string) => ({
+      platform: 'wechat',
+      credentials: { app_id: APP.app_id, app_secret: secret, name: '我的公众号' },
+    })
+    const wrong = await call('POST', '/publish/platforms/bind', user.token, credentials('not-the-secret'))
+    assert.equal(wrong.code, 40009)
+    standIn.misbehave(TOKEN, { errcode: 40_164, errmsg: 'invalid ip 203.0.113.7, not in whitelist' })
+    const refused = await call('POST', '/publish/platforms/bind', user.token, credentials(APP.app_secret))
+    assert.equal(refused.code, 40009)
+    assert.match(refused.message, /203\.0\.113\.7/)
+    const bound = await call('POST', '/publish/platforms/bind', user.token, credentials(APP.app_secret))
+    assert.deepEqual([bound.code, bound.text.includes(APP.app_secret)], [200, false])
+
+    await publish(user)
+    const out = await withWorkers([whole.context, await whole.another()], () => untilState(user, 'published'))
+    assert.deepEqual(
+      [out.platform_post_id, out.platform_url, out.account_name],
+      ['article-1', 'https://mp.weixin.qq.com/s/abc', '我的公众号'],
+    )
+    assert.equal(standIn.made.length, 2, 'one draft, one publication')
+
+    standIn.misbehave(SUBMIT, 'cut')
+    await publish(user)
+    await withWorkers([whole.context], async () => {
+      await untilState(user, 'unknown')
+      await sleep(1_500)
+    })
+    assert.equal(standIn.to(SUBMIT).length, 2)
+
+    standIn.misbehave(SUBMIT, { errcode: 48_001, errmsg: 'api unauthorized' })
+    await publish(user)
+    assert.equal((await withWorkers([whole.context], () => untilState(user, 'drafted'))).status, 'success')
+  } finally {
+    site = fakeSite
+    await whole.close()
+    await standIn.close()
+  }
 })

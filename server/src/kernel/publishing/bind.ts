@@ -10,7 +10,7 @@ export type Binding = { id: bigint; platform: string; name: string; createdAt: D
 const storeBinding = statement(
   'store binding',
   `insert into platform_binding (account_id, platform, remote_account, name, sealed)
-   select a.id, $2, $3, $4, $5 from account a where a.id = $1 and a.state = 'active'
+   select a.id, $2, $3, $4, $5 from account a where a.id = $1 and a.state = 'active' for share
    on conflict on constraint one_binding_per_account_and_platform do update set
      remote_account = excluded.remote_account, name = excluded.name, sealed = excluded.sealed, state = 'active',
      version = platform_binding.version + 1, updated_at = now()
@@ -65,8 +65,8 @@ function checkCredentials(api: PlatformApi, credentials: PlatformSecrets): Platf
     const field = `credentials.${name.slice(0, 50)}`
     if (!known.has(name)) throw refusal('input_invalid', { field, problem: 'unknown_field' })
     if (value.length > LONGEST) throw refusal('input_invalid', { field, problem: 'too_long' })
-    // Anything else cannot stand in an address or a header.
-    if (!/^[\x21-\x7e]*$/.test(value.trim())) throw refusal('input_invalid', { field, problem: 'format' })
+    // Lines and the like are no part of any credential or name.
+    if (/\p{C}/u.test(value.trim())) throw refusal('input_invalid', { field, problem: 'format' })
   }
   const given = Object.entries(credentials)
     .map(([name, value]) => [name, value.trim()] as const)

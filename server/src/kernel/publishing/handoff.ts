@@ -61,7 +61,7 @@ export async function readHandoff(context: Context, token: string): Promise<Hand
 /** A text that begins with its title would say it twice, once pasted below it. */
 function bodyBelow(title: string, text: string): string {
   const [first = '', ...rest] = text.split('\n')
-  const isTitle = first.trim() === toPlainText(title)
+  const isTitle = first.trim() === title
   return isTitle && rest.some((line) => line.trim() !== '') ? rest.join('\n').trim() : text
 }
 

@@ -36,15 +36,16 @@ export async function publishWork(
   const platforms = [...new Set(input.platforms)].map((name) => platformNamed(context, name))
   if (platforms.length === 0) throw refusal('input_invalid', { field: 'platforms', problem: 'missing' })
   const { scheduledAt, idempotencyKey: key } = input
-  // A repeat may come after the time that the first one was in time for.
+  // A repeat may come after the time that the first one was in time for, and after its work is gone.
+  const isKnown = await isRepeat(context, actor, key)
   const aheadMs = scheduledAt === null ? 0 : scheduledAt.getTime() - context.clock.now().getTime()
   if (aheadMs > MOST_AHEAD_MS)
     throw refusal('input_invalid', { field: 'schedule_time', problem: 'too_large' })
-  if (aheadMs < -GRACE_MS && !(await isRepeat(context, actor, key)))
+  if (aheadMs < -GRACE_MS && !isKnown)
     throw refusal('input_invalid', { field: 'schedule_time', problem: 'too_small' })
-  const content = await readWorkToPublish(context, actor, input.workId)
+  const content = isKnown ? null : await readWorkToPublish(context, actor, input.workId)
   const isBound = ({ api }: (typeof platforms)[number]): boolean =>
-    api?.shapes.includes(content.shape) === true
+    content !== null && api?.shapes.includes(content.shape) === true
   const [row] = await context.db.rows<{
     outcome: string
     publication_id: bigint | null
@@ -52,7 +53,7 @@ export async function publishWork(
   }>(createPublicationStatement, [
     actor.accountId,
     input.workId,
-    JSON.stringify(content),
+    content && JSON.stringify(content),
     scheduledAt,
     platforms.filter(isBound).map(({ name }) => name),
     platforms.filter((one) => !isBound(one)).map(({ name }) => name),

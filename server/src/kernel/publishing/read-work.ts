@@ -2,7 +2,7 @@ import { statement } from '../../db/database.ts'
 import type { Actor, Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Shape } from '../ports/platform.ts'
-import { hashtagsIn } from './plain-text.ts'
+import { hashtagsIn, toPlainText } from './plain-text.ts'
 
 /** A file of a work as a publication keeps it. */
 export type ContentFile = { storeKey: string; mediaType: string; bytes: number }
@@ -73,8 +73,8 @@ function shapeOf(files: readonly ContentFile[]): Shape | null {
   return files.length === 1 && files[0]?.mediaType === 'video/mp4' ? 'video' : null
 }
 
-/** The first line, cut where a title is too long anywhere. */
+/** The first line without marks, cut where a title is too long anywhere. */
 function titleOf(body: string): string {
-  const line = body.split('\n', 1)[0]?.trim() ?? ''
+  const line = toPlainText(body.trim().split('\n', 1)[0] ?? '')
   return [...line].slice(0, LONGEST_TITLE).join('')
 }
