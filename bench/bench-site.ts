@@ -120,6 +120,7 @@ export function openSite(place: Place): Promise<Site> {
     mail: { smtpUrl: null, mailFrom: 'Atelier <no-reply@localhost>' },
     providers: [instant],
     gateways: [],
+    platforms: [],
     outbound: async () => {
       throw new OutboundError('forbidden', 'a bench opens no way out')
     },

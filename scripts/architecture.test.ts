@@ -80,6 +80,11 @@ const PLANTED: readonly (readonly [rule: string, file: string, text: string])[] 
     `import { units } from '../../kernel/money.ts'\nexport const planted = units(1)\n`,
   ],
   [
+    'platforms-see-ports',
+    'platforms/planted/planted.ts',
+    `import { createWechat } from '../wechat/wechat.ts'\nexport const planted = createWechat\n`,
+  ],
+  [
     'files-see-ports',
     'files/planted.ts',
     `import { createSmtpMailer } from '../mail/mailer.ts'\nexport const planted = createSmtpMailer\n`,

@@ -87,5 +87,6 @@ export const SQL_SOURCES = {
     'kernel/payments/channels.sql',
     'kernel/promotions/joining.sql',
     'kernel/accounts/administer.sql',
+    'kernel/publishing/publish.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

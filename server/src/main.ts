@@ -11,6 +11,7 @@ import type { Dialect } from './http/dialect.ts'
 import { createMetrics } from './http/metrics.ts'
 import type { Installation } from './installation.ts'
 import { openInstallation } from './installation.ts'
+import { startPublicationWorker } from './jobs/publication-worker.ts'
 import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
 import { ensureConnections } from './kernel/catalog/ensure-connections.ts'
@@ -57,6 +58,10 @@ async function startSite(
 
   const works = config.role !== 'api'
   const worker = works ? startTaskWorker(context, { concurrency: WORKER_CONCURRENCY }) : null
+  const publisher =
+    works && dialect.preset.platforms
+      ? startPublicationWorker(context, { concurrency: PUBLISH_CONCURRENCY })
+      : null
   const metrics = createMetrics(context, () => worker?.busy() ?? 0)
   const app = await buildApp(context, dialect, { logger: siteLog, metrics, trustProxy: config.trustProxy })
   const isApi = config.role !== 'worker'
@@ -66,7 +71,7 @@ async function startSite(
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
       say(`Port ${site.port} is in use, so ${site.name} is skipped: set SITES=${site.name}:<another port>.`)
-      await worker?.stop(0)
+      await Promise.all([worker?.stop(0), publisher?.stop(0)])
       await close()
       return null
     }
@@ -81,6 +86,7 @@ async function startSite(
       // New work is refused first, running work gets its time, and answers wait for it.
       await Promise.all([
         worker?.stop(STOP_GRACE_MS),
+        publisher?.stop(STOP_GRACE_MS),
         isApi ? closeWithin(app, STOP_GRACE_MS + 1_000) : null,
         scheduled?.stop(),
       ])
@@ -108,6 +114,8 @@ function readFirstPassword(config: Config): () => Promise<string> {
 }
 
 const WORKER_CONCURRENCY = 32
+/** Each may hold a clip in memory. */
+const PUBLISH_CONCURRENCY = 4
 
 async function closeWithin(
   app: { close: () => Promise<unknown>; server: { closeAllConnections: () => void } },

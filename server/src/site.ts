@@ -22,6 +22,7 @@ import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
+import type { Platform } from './kernel/ports/platform.ts'
 import type { Provider } from './kernel/ports/provider.ts'
 import { createMemoryLimiter } from './limits/memory-limiter.ts'
 import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
@@ -38,6 +39,7 @@ export type SiteOptions = {
   storage?: Storage
   providers: readonly Provider[]
   gateways: readonly Gateway[]
+  platforms: readonly Platform[]
   outbound: Outbound
   /** Makes presentations; without one, decks fail. */
   decks?: DeckRenderer
@@ -90,6 +92,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     sessions: createSessionCache(events),
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
+    platforms: new Map(options.platforms.map((platform) => [platform.name, platform])),
     outbound: options.outbound,
     decks: options.decks ?? null,
     files: files.store,

@@ -14,6 +14,7 @@ import type { DeckRenderer } from '../src/kernel/ports/deck-renderer.ts'
 import type { Gateway } from '../src/kernel/ports/gateway.ts'
 import type { Outbound } from '../src/kernel/ports/outbound.ts'
 import { OutboundError } from '../src/kernel/ports/outbound.ts'
+import type { Platform } from '../src/kernel/ports/platform.ts'
 import type { Provider } from '../src/kernel/ports/provider.ts'
 import type { Preset } from '../src/kernel/preset.ts'
 import { createSite } from '../src/site.ts'
@@ -41,6 +42,7 @@ export async function buildSite(
   options: {
     providers?: readonly Provider[]
     gateways?: readonly Gateway[]
+    platforms?: readonly Platform[]
     outbound?: Outbound
     decks?: DeckRenderer
     preset?: Partial<Preset>
@@ -64,6 +66,7 @@ export async function buildSite(
       mail: { smtpUrl: null, mailFrom: 'Atelier <no-reply@example.com>' },
       providers: options.providers ?? [],
       gateways: options.gateways ?? [],
+      platforms: options.platforms ?? [],
       outbound: options.outbound ?? noOutbound,
       ...(options.decks && { decks: options.decks }),
       log,

@@ -212,6 +212,7 @@ export interface Idempotency {
   created_at: Generated<Date>;
   key: string;
   order_id: bigint | null;
+  publication_id: bigint | null;
   scope: string;
   task_id: bigint | null;
 }
@@ -332,12 +333,61 @@ export interface PaymentReport {
   source: string;
 }
 
+export interface PlatformBinding {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  name: string;
+  platform: string;
+  remote_account: string;
+  sealed: Buffer;
+  state: Generated<string>;
+  updated_at: Generated<Date>;
+  version: Generated<number>;
+}
+
 export interface Price {
   created_at: Generated<Date>;
   credits: bigint;
   source: string;
   subject: string;
   version: number;
+}
+
+export interface Publication {
+  account_id: bigint;
+  content: Json;
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  scheduled_at: Date | null;
+  work_id: bigint;
+}
+
+export interface PublicationTarget {
+  account_id: bigint;
+  account_name: string | null;
+  acting_at: Date | null;
+  attempts: Generated<number>;
+  binding_id: bigint | null;
+  created_at: Generated<Date>;
+  due_at: Date | null;
+  error: string | null;
+  failure: string | null;
+  failure_address: string | null;
+  generation: Generated<number>;
+  handoff_token: string | null;
+  id: Generated<bigint>;
+  operation: Json | null;
+  phase: Generated<string>;
+  platform: string;
+  publication_id: bigint;
+  published_at: Date | null;
+  remote_account: string | null;
+  remote_id: string | null;
+  state: Generated<string>;
+  updated_at: Generated<Date>;
+  url: string | null;
+  worker: string | null;
 }
 
 export interface QueueClock {
@@ -508,7 +558,10 @@ export interface DB {
   payment_channel: PaymentChannel;
   payment_order: PaymentOrder;
   payment_report: PaymentReport;
+  platform_binding: PlatformBinding;
   price: Price;
+  publication: Publication;
+  publication_target: PublicationTarget;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
   referral: Referral;

@@ -15,6 +15,7 @@ import { fileUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
+import { mountHandoff } from './handoff.ts'
 import { shorten, toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
@@ -153,6 +154,7 @@ export async function buildApp(
   mountReference(app, context, dialect)
   mountCashier(app, context, dialect)
   mountPages(app, dialect)
+  if (dialect.preset.platforms) mountHandoff(app, context)
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }

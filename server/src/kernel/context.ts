@@ -11,6 +11,7 @@ import type { Gateway } from './ports/gateway.ts'
 import type { Limiter } from './ports/limiter.ts'
 import type { Mailer } from './ports/mailer.ts'
 import type { Outbound } from './ports/outbound.ts'
+import type { Platform } from './ports/platform.ts'
 import type { Provider } from './ports/provider.ts'
 import type { Preset } from './preset.ts'
 
@@ -34,6 +35,7 @@ export type Context = {
   sessions: SessionCache
   providers: ReadonlyMap<string, Provider>
   gateways: ReadonlyMap<string, Gateway>
+  platforms: ReadonlyMap<string, Platform>
   files: FileStore
   /** Gives users keys to send files straight to the storage service; null where files come through us. */
   directUploads: DirectUploads | null

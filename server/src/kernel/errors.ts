@@ -63,8 +63,8 @@ export type ErrorDetails = {
   // Publishing
   platform_unknown: { platform: string }
   platform_unbound: { platform: string }
-  /** What a platform said of credentials or of a work, in our words, with what to do next. */
-  platform_refused: { platform: string; reason: PlatformProblem }
+  /** What a platform said of credentials or of a work; `address` is our own, where it is not on the account's list. */
+  platform_refused: { platform: string; reason: PlatformProblem; address?: string }
   work_not_publishable: { id: string }
   publication_not_found: { id: string }
   // Tasks and works

@@ -15,7 +15,8 @@ export type Preset = AccountPreset &
   PromotionPreset &
   GenerationPreset &
   ToolPreset &
-  UploadPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
+  UploadPreset &
+  PublishingPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
   /** What a new account gets. */
@@ -74,6 +75,11 @@ export type MembershipPreset = {
 export type PromotionPreset = {
   /** What whoever invited an account gets when that account first pays; nothing unless a document says so. */
   referralReward?: Credits
+}
+
+export type PublishingPreset = {
+  /** Platforms that works are published on, by name, in the order they are shown; none unless a document says so. */
+  platforms?: readonly string[]
 }
 
 export type GenerationPreset = {

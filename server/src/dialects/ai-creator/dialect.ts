@@ -8,6 +8,7 @@ import { modelRoutes } from './models.ts'
 import { operationRoutes } from './operation.ts'
 import { pptRoutes } from './ppt.ts'
 import { preset } from './preset.ts'
+import { publishRoutes } from './publish.ts'
 import { reference } from './reference.ts'
 import { refusals } from './refusals.ts'
 import { pages } from './register-page.ts'
@@ -30,6 +31,7 @@ export const aiCreator: Dialect = {
     ...videoRoutes,
     ...pptRoutes,
     ...creationRoutes,
+    ...publishRoutes,
     ...operationRoutes,
     ...modelRoutes,
   ],

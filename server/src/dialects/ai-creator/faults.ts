@@ -32,6 +32,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   amount: '金额',
   payment_method: '支付方式',
   membership_type: '会员类型',
+  creation_id: '创作ID',
+  platforms: '发布平台',
+  schedule_time: '定时发布时间',
+  credentials: '平台凭证',
   page: '页码',
   page_size: '每页数量',
 }

@@ -41,6 +41,7 @@ export const preset: Preset = {
   ],
   membersGenerateFree: true,
   referralReward: units(50),
+  platforms: ['wechat', 'xiaohongshu', 'douyin', 'kuaishou', 'toutiao'],
   needsApproval: false,
   mostAttempts: 3,
   taskMs: 15 * 60_000,

@@ -1,8 +1,9 @@
 import type { Refusals } from '../../http/dialect.ts'
-import type { CouponProblem, Failure, PlatformProblem } from '../../kernel/errors.ts'
+import type { CouponProblem, Failure } from '../../kernel/errors.ts'
 import { toText } from '../../kernel/money.ts'
 import { refuse } from './envelope.ts'
 import { describeIssue } from './faults.ts'
+import { describeProblem, platformName } from './platforms.ts'
 
 /** What a user is told of a failure; the vendor's own words are for operators. */
 export const FAILURE_MESSAGES: Readonly<Record<Failure, string>> = {
@@ -32,18 +33,6 @@ const COUPON_MESSAGES: Readonly<Record<CouponProblem, string>> = {
   reserved: '优惠券已用于另一笔未支付的订单',
   below_minimum: '订单金额未达到优惠券的最低使用金额',
   unfit: '优惠券不适用于该订单',
-}
-
-const PLATFORM_MESSAGES: Readonly<Record<PlatformProblem, string>> = {
-  credentials_wrong: '平台账号凭证无效，请检查后重新绑定',
-  address_not_allowed: '服务器IP不在平台白名单中，请在平台后台添加后重试',
-  no_permission: '该平台账号没有所需的接口权限',
-  quota_spent: '今日发布次数已用完，请明天再试',
-  content_refused: '内容未通过平台审核，请修改后重试',
-  content_unfit: '内容不符合该平台的格式要求，请修改后重试',
-  by_hand_only: '请在平台后台手动完成发布',
-  unavailable: '平台暂时不可用，请稍后重试',
-  unknown: '发布结果无法确认，请先到平台后台查看',
 }
 
 const ACTIVITY_MESSAGES = {
@@ -111,8 +100,12 @@ export const refusals: Refusals = {
   referral_code_unknown: () => refuse(400, '推荐码无效'),
 
   platform_unknown: () => refuse(400, '不支持的平台'),
-  platform_unbound: ({ platform }) => refuse(40_008, `平台账号未绑定：${platform}，请先绑定平台账号`),
-  platform_refused: ({ platform, reason }) => refuse(40_009, `${platform}：${PLATFORM_MESSAGES[reason]}`),
+  platform_unbound: ({ platform }) =>
+    refuse(40_008, `平台账号未绑定：${platformName(platform)}，请先绑定平台账号`),
+  platform_refused: ({ platform, reason, address }) => {
+    const { message, hint } = describeProblem(reason, address)
+    return refuse(40_009, `${platformName(platform)}：${message}，${hint}`)
+  },
   work_not_publishable: () => refuse(400, '该创作尚未完成或不支持发布'),
   publication_not_found: () => refuse(404, '发布记录不存在'),
 

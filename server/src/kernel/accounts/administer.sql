@@ -100,6 +100,9 @@ begin
     update account set state = 'closed', deactivated_at = coalesce(deactivated_at, now()), version = version + 1,
       session_version = session_version + 1, updated_at = greatest(now(), updated_at + interval '1 millisecond')
     where id = p_account;
+    -- Nobody needs its credentials at platforms any more.
+    update platform_binding set state = 'broken', sealed = '', version = version + 1, updated_at = now()
+    where account_id = p_account;
     outcome := 'closed';
   end if;
 end $$;
