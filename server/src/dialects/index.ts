@@ -1,8 +1,9 @@
 import type { Dialect } from '../http/dialect.ts'
+import { aiCreator } from './ai-creator/dialect.ts'
 import { aigentools } from './aigentools/dialect.ts'
 import { waliassets } from './waliassets/dialect.ts'
 
 /** Every dialect this version speaks, by the name that SITES uses. */
 export const DIALECTS: ReadonlyMap<string, Dialect> = new Map(
-  [aigentools, waliassets].map((dialect) => [dialect.name, dialect]),
+  [aiCreator, aigentools, waliassets].map((dialect) => [dialect.name, dialect]),
 )
