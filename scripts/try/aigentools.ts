@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { addressOf, dataDir, keepPicture, request } from './site.ts'
+import { addressOf, dataDir, keepFile, request } from './site.ts'
 
 const base = addressOf('aigentools', 8080)
 
@@ -91,7 +91,7 @@ export async function tryAigentools(prompt: string): Promise<void> {
     }[]
   }>('GET', `/admin/transactions?user_id=${user.id}`, { token: admin })
   console.log(`\n“${prompt}” took ${seconds} s and cost ${task.cost} yuan.`)
-  console.log(`Picture  ${await keepPicture(task.result_url, `atelier-task-${task.id}`)}`)
+  console.log(`Picture  ${await keepFile(task.result_url, `atelier-task-${task.id}`)}`)
   console.log(`Address  ${task.result_url}\n\nTransactions`)
   for (const row of transactions.reverse()) {
     console.log(

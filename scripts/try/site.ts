@@ -31,7 +31,7 @@ export async function request<Answer>(
 }
 
 /** Saves a result beside the caller. @returns its file and size, to print. */
-export async function keepPicture(address: string, name: string): Promise<string> {
+export async function keepFile(address: string, name: string): Promise<string> {
   const bytes = Buffer.from(await (await fetch(address)).arrayBuffer())
   const file = resolve(`${name}${extname(new URL(address).pathname)}`)
   await writeFile(file, bytes)

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { addressOf, dataDir, keepPicture, request } from './site.ts'
+import { addressOf, dataDir, keepFile, request } from './site.ts'
 
 const base = addressOf('waliassets', 3334)
 const outbox = join(dataDir, 'outbox', 'waliassets')
@@ -65,7 +65,7 @@ export async function tryWaliassets(prompt: string): Promise<void> {
     },
   )
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  const picture = await keepPicture(made.image_url, `atelier-${made.taskId}`)
+  const picture = await keepFile(made.image_url, `atelier-${made.taskId}`)
 
   const { transactions } = await call<{
     transactions: { createdAt: string; type: string; amount: number; balance: number; description: string }[]

@@ -7,6 +7,7 @@ test('without any environment everything has its default', () => {
   assert.deepEqual(
     config.sites.map(({ name, port, publicUrl }) => ({ name, port, publicUrl })),
     [
+      { name: 'ai-creator', port: 8000, publicUrl: 'http://localhost:8000' },
       { name: 'aigentools', port: 8080, publicUrl: 'http://localhost:8080' },
       { name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' },
     ],

@@ -289,7 +289,7 @@ test('a public route that is not limited does not start', async () => {
       { ...aigentools, routes: [open], reference: { ...aigentools.reference, routes: {} } },
       options,
     ),
-    /public and unlimited/,
+    /open to anybody and unlimited/,
   )
 })
 

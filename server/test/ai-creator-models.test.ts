@@ -432,13 +432,15 @@ describe('the vendor of the environment', () => {
         ['text_model', 'openai gpt-5-mini'],
         ['image_model', 'openai gpt-image-1.5'],
         ['video_model', 'sketch sketch'],
+        ['deck_model', 'openai gpt-5-mini'],
       ])
       assert.equal((await generate(2, own, somebody)).state, 'succeeded')
       assert.equal(vendor.seen.at(-1)?.fields.model, 'gpt-image-1.5')
       const { rows } = await own.context.db.pool.query(
         `select enabled from channel where provider = 'sketch' order by model_id`,
       )
-      assert.deepEqual(rows, [{ enabled: false }, { enabled: false }, { enabled: true }], 'kept, not deleted')
+      const enabled = rows.map((row) => row.enabled)
+      assert.deepEqual(enabled, [false, false, true, false], 'kept, not deleted')
 
       // The operator takes the pictures back; another start with another key changes nothing.
       await own.context.db.pool.query(

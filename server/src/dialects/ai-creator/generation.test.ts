@@ -223,7 +223,7 @@ test('4.1 answers with the picture; what nobody documents neither costs nor pays
   const body = { prompt: '一只猫', size: '512x256', num_images: -100, width: 9 }
   const { data, message } = await post('/image/generate', body)
   assert.equal(message, '生成成功')
-  assert.match(data.image_url, /\/files\/[a-z2-7]{32}\.png$/)
+  assert.match(data.image_url, /\/files\/[a-z2-7]{45}\.png$/)
   assert.equal(data.credits_used, 20)
   assert.deepEqual([data.status, data.progress, data.images], ['completed', 100, [data.image_url]])
   const [job] = writer.started
@@ -269,7 +269,7 @@ test('6.1 answers with a deck whose address its owner alone is given, and for a 
   const { data } = await post('/ppt/generate', { topic: '产品发布会', outline: ['产品介绍', '核心功能'] })
   assert.equal(data.credits_used, 30)
   const path = new URL(data.download_url).pathname
-  assert.match(path, /^\/files\/private\/\d+\.[0-9a-f]{40}\/[a-z2-7]{32}\.pptx$/)
+  assert.match(path, /^\/files\/private\/\d+\.[0-9a-f]{40}\/[a-z2-7]{45}\.pptx$/)
   const fetch = (url: string) => site.app.inject({ url })
   const file = await fetch(path)
   assert.equal(file.statusCode, 200)
