@@ -2,15 +2,16 @@ import assert from 'node:assert/strict'
 import { aigentools } from '../../src/dialects/aigentools/dialect.ts'
 import { units } from '../../src/kernel/money.ts'
 import type { Outbound } from '../../src/kernel/ports/outbound.ts'
-import type { ProviderConnection, ProviderErrorKind } from '../../src/kernel/ports/provider.ts'
-import { ProviderError } from '../../src/kernel/ports/provider.ts'
+import type { ProviderConnection } from '../../src/kernel/ports/provider.ts'
 import { createUser } from '../factories.ts'
 import type { FakeProvider } from '../fakes/provider.ts'
 import { createFakeProvider, donePictures } from '../fakes/provider.ts'
 import type { Json, Operation as SharedOperation, Wire } from './contract.ts'
 import { readContract } from './contract.ts'
 import type { Reply as SharedReply, Stage as SharedStage, StageOptions } from './stage.ts'
-import { openStage as openAnyStage } from './stage.ts'
+import { openStage as openAnyStage, refusing, until } from './stage.ts'
+
+export { refusing, until, VENDOR_WORDS } from './stage.ts'
 
 /** An operation as `contracts/aigentools/operations.json` has it; contracts/README.md says what each field means. */
 export type Operation = SharedOperation & {
@@ -113,11 +114,6 @@ const PROMPT = {
 }
 export const PARAMETERS = { request_header: [], request_body: [PROMPT], response_parameters: [] }
 export const MERCHANT_KEY = 'the-key-of-the-merchant'
-
-/** A vendor's refusal, in words that nobody but an operator may read. */
-export const VENDOR_WORDS = 'vendor words with sk-secret-of-the-vendor'
-export const refusing = (kind: ProviderErrorKind) => () =>
-  Promise.reject(new ProviderError(kind, VENDOR_WORDS))
 
 /** A web where https://example.com/image.jpg is a picture, and nothing else is there. */
 export const oneThing: Outbound = async (url, { readBody }) => {
@@ -300,18 +296,4 @@ function assertEnvelope({ status, body, text }: Reply): void {
   const isSuccess = status < 400
   assert.equal(body.status, isSuccess ? 200 : status, text)
   if (!isSuccess) assert.equal(body.data, null, text)
-}
-
-/** Asks again until an answer holds; ten seconds at most. */
-export async function until<Answer>(
-  ask: () => Promise<Answer>,
-  holds: (answer: Answer) => boolean,
-): Promise<Answer> {
-  const giveUpAt = performance.now() + 10_000
-  for (;;) {
-    const answer = await ask()
-    if (holds(answer)) return answer
-    assert.ok(performance.now() < giveUpAt, `still ${JSON.stringify(answer)}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
 }

@@ -7,7 +7,7 @@ import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
 import type { Credit, Model, Operation, Reply, Stage, Task, User } from './aigentools-stage.ts'
 import { MERCHANT_KEY, openStage, PARAMETERS, refusing, until, wire } from './aigentools-stage.ts'
 import type { Json } from './contract.ts'
-import { createContract, isAnything, readContract } from './contract.ts'
+import { createContract, openedLike, readContract } from './contract.ts'
 import type { Sent } from './stage.ts'
 import { withPart } from './stage.ts'
 
@@ -282,18 +282,6 @@ test('who needs a token, and whose, is as the document says', async () => {
 })
 
 // ---- The reference ------------------------------------------------------------------------------------------
-
-/** The reference's example with everything the document leaves open left open too. */
-function openedLike(shown: Json, example: Json): Json {
-  if (isAnything(example)) return example
-  if (Array.isArray(shown) && Array.isArray(example))
-    return shown.map((one, index) => openedLike(one, example[index] ?? null))
-  if (typeof shown !== 'object' || shown === null || Array.isArray(shown)) return shown
-  const fields = example as { [key: string]: Json }
-  return Object.fromEntries(
-    Object.entries(shown).map(([name, one]) => [name, openedLike(one, fields[name] ?? null)]),
-  )
-}
 
 test('the page at /docs has the words and examples of the document', () => {
   const { routes, tables } = aigentools.reference

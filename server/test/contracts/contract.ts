@@ -101,6 +101,18 @@ export function isAnything(example: Json): boolean {
   return only === '...' && others.length === 0
 }
 
+/** The reference's example with everything the document leaves open left open too. */
+export function openedLike(shown: Json, example: Json): Json {
+  if (isAnything(example)) return example
+  if (Array.isArray(shown) && Array.isArray(example))
+    return shown.map((one, index) => openedLike(one, example[index] ?? null))
+  if (typeof shown !== 'object' || shown === null || Array.isArray(shown)) return shown
+  const fields = example as { [key: string]: Json }
+  return Object.fromEntries(
+    Object.entries(shown).map(([name, one]) => [name, openedLike(one, fields[name] ?? null)]),
+  )
+}
+
 function mask(value: Json, wire: Wire, name = ''): Json {
   if (typeof value === 'string') {
     return wire.volatile.reduce((text, [pattern, stand]) => text.replace(pattern, stand), value)

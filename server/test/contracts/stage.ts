@@ -1,10 +1,14 @@
+import assert from 'node:assert/strict'
 import h264 from 'h264-mp4-encoder'
 import type { Dialect } from '../../src/http/dialect.ts'
 import type { Context } from '../../src/kernel/context.ts'
 import { units } from '../../src/kernel/money.ts'
+import type { DeckRenderer } from '../../src/kernel/ports/deck-renderer.ts'
 import type { Gateway } from '../../src/kernel/ports/gateway.ts'
 import type { Outbound } from '../../src/kernel/ports/outbound.ts'
-import type { Provider, Step } from '../../src/kernel/ports/provider.ts'
+import type { Platform } from '../../src/kernel/ports/platform.ts'
+import type { Provider, ProviderErrorKind, Step } from '../../src/kernel/ports/provider.ts'
+import { ProviderError } from '../../src/kernel/ports/provider.ts'
 import type { Preset } from '../../src/kernel/preset.ts'
 import type { TestSite } from '../build-site.ts'
 import { buildSite } from '../build-site.ts'
@@ -79,6 +83,9 @@ export type StageOptions = {
   /** In the fake cashier's place. */
   gateways?: (outbound: Outbound) => readonly Gateway[]
   outbound?: Outbound
+  platforms?: readonly Platform[]
+  decks?: DeckRenderer
+  now?: () => Date
 }
 
 /**
@@ -109,6 +116,9 @@ export async function openStage<B extends Body>(
     gateways: gateways && outbound ? gateways(outbound) : [gateway],
     preset: { limits: withoutLimits(dialect.preset), ...options.preset },
     ...(outbound && { outbound }),
+    ...(options.platforms && { platforms: options.platforms }),
+    ...(options.decks && { decks: options.decks }),
+    ...(options.now && { now: options.now }),
   })
   const { context } = site
   const { withWorker = true, leaseMs } = options
@@ -155,5 +165,25 @@ export async function withPart<Name extends keyof Context, Result>(
     return await body()
   } finally {
     context[name] = before
+  }
+}
+
+/** A vendor's refusal, in words that nobody but an operator may read. */
+export const VENDOR_WORDS = 'vendor words with sk-secret-of-the-vendor'
+export const providerFailure = (kind: ProviderErrorKind): ProviderError =>
+  new ProviderError(kind, VENDOR_WORDS)
+export const refusing = (kind: ProviderErrorKind) => () => Promise.reject(providerFailure(kind))
+
+/** Asks again until an answer holds; ten seconds at most. */
+export async function until<Answer>(
+  ask: () => Promise<Answer>,
+  holds: (answer: Answer) => boolean,
+): Promise<Answer> {
+  const giveUpAt = performance.now() + 10_000
+  for (;;) {
+    const answer = await ask()
+    if (holds(answer)) return answer
+    assert.ok(performance.now() < giveUpAt, `still ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
