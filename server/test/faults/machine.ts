@@ -63,6 +63,8 @@ const STOP_WITHIN_MS = 30_000
  * @param options.environment what the processes are told beyond their folder and address.
  */
 export async function startMachine(options: {
+  /** The site that runs there; the one of the crash test unless said otherwise. */
+  site?: string
   workers: number
   random: Random
   environment: Record<string, string>
@@ -72,13 +74,14 @@ export async function startMachine(options: {
   mkdirSync(logsDir)
   const port = await findPort(options.random)
   const url = `http://127.0.0.1:${port}`
+  const { site = SITE } = options
   const environment = {
     PATH: process.env.PATH,
     TMPDIR: tmpdir(),
     DATA_DIR: dataDir,
-    SITES: `${SITE}:${port}`,
+    SITES: `${site}:${port}`,
     HOST: '127.0.0.1',
-    PUBLIC_URL_WALIASSETS: url,
+    [`PUBLIC_URL_${site.toUpperCase().replaceAll('-', '_')}`]: url,
     ...options.environment,
   }
   const killed = new Set<number>()

@@ -7,14 +7,14 @@ import type { Client } from './client.ts'
 import { type Machine, SITE } from './machine.ts'
 
 /** Connects straight to the site's database, past Atelier. The rig never joins the cluster: it would supervise it. */
-export async function connect(machine: Machine): Promise<pg.Client> {
+export async function connect(machine: Machine, site: string = SITE): Promise<pg.Client> {
   const file = (name: string): string => readFileSync(join(machine.dataDir, name), 'utf8').trim()
   const client = new pg.Client({
     host: file('run/socket-folder'),
     port: 5432,
     user: 'atelier',
     password: file('postgres-password'),
-    database: `atelier_${SITE}`,
+    database: `atelier_${site.replaceAll('-', '_')}`,
     application_name: 'crash test',
     connectionTimeoutMillis: 5_000,
     query_timeout: 20_000,

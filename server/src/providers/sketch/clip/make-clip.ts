@@ -37,7 +37,7 @@ const within = (value: number, low: number, high: number): boolean =>
 const checkJob = (job: VideoJob): void => {
   for (const side of [job.width, job.height])
     demand(within(side, smallest, largest), `Sides of a clip must be ${smallest}…${largest} pixels.`)
-  demand(within(job.seconds, 1, 10), 'A clip must be 1…10 seconds long.')
+  demand(within(job.seconds, 1, 60), 'A clip must be 1…60 seconds long.')
   demand(within(job.fps, 8, 30), 'A clip must have 8…30 frames a second.')
   demand(Number.isFinite(job.seed), 'The seed must be a number.')
 }
