@@ -16,8 +16,9 @@ import type {
 import { claimCoupon, createCoupon, listClaims, listCoupons } from '../../kernel/promotions/coupons.ts'
 import { ensureReferralCode, listReferrals } from '../../kernel/promotions/referral-codes.ts'
 import { readSiteFigures } from '../../kernel/statistics/figures.ts'
+import { readId } from '../shared/query.ts'
 import { done } from './envelope.ts'
-import { parseTime, readChoice, readDay, readId, readPage } from './query.ts'
+import { parseTime, readChoice, readDay, readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
 // ---- Activities ------------------------------------------------------------------------------------------

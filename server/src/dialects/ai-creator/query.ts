@@ -1,40 +1,12 @@
 import { refusal } from '../../kernel/errors.ts'
 import type { PageRequest } from '../../kernel/paging.ts'
+import type { Query } from '../shared/query.ts'
+import { given, readPageOf } from '../shared/query.ts'
 import { ZONE_MS } from './time.ts'
-
-type Query = Readonly<Record<string, string>>
-
-const MOST_ROWS = 100
 
 /** Appendix I.5: `page` and `page_size`, 20 rows unless given; more than 100 means 100. */
 export function readPage(query: Query): PageRequest {
-  return {
-    page: positive(query, 'page', 1, 1_000_000),
-    limit: Math.min(MOST_ROWS, positive(query, 'page_size', 20, Number.MAX_SAFE_INTEGER)),
-  }
-}
-
-function positive(query: Query, name: string, otherwise: number, most: number): number {
-  const text = given(query, name)
-  if (text === null) return otherwise
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isNaN(number)) throw refusal('input_invalid', { field: name, problem: 'format' })
-  if (number < 1) throw refusal('input_invalid', { field: name, problem: 'too_small' })
-  if (number > most) throw refusal('input_invalid', { field: name, problem: 'too_large' })
-  return number
-}
-
-/** A parameter as sent; null when it is absent or empty. */
-export function given(query: Query, name: string): string | null {
-  const text = (query[name] ?? '').trim()
-  return text === '' ? null : text
-}
-
-/** An id in a path: a positive whole number. @throws input_invalid for `field` */
-export function readId(field: string, text: string | undefined): bigint {
-  if (text === undefined || !/^[1-9]\d{0,17}$/.test(text))
-    throw refusal('input_invalid', { field, problem: 'format' })
-  return BigInt(text)
+  return readPageOf(query, { limitName: 'page_size', usual: 20, most: 100 })
 }
 
 /** A value of a closed list; null when absent. @throws input_invalid for anything else */

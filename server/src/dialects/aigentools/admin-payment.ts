@@ -10,9 +10,9 @@ import {
   SECRET_MASK,
   updateChannel,
 } from '../../kernel/payments/channels.ts'
+import { readId } from '../shared/query.ts'
 import { done, refuse } from './envelope.ts'
 import { describeIssue } from './faults.ts'
-import { readId } from './query.ts'
 import { presentTime } from './time.ts'
 
 /** 7.3 获取支付配置列表. The key is never shown; the address is, by both of its names (facts/aigentools.md, 2.8). */

@@ -9,11 +9,12 @@ import { refusal } from '../../kernel/errors.ts'
 import { bindIdempotencyKey } from '../../kernel/idempotency.ts'
 import type { Credits } from '../../kernel/money.ts'
 import { toNumber } from '../../kernel/money.ts'
+import { given, readId } from '../shared/query.ts'
 import { done, refuse } from './envelope.ts'
 import { describeIssue } from './faults.ts'
 import { readMoney } from './money.ts'
 import { requirePassword } from './password.ts'
-import { given, readId, readMoment, readPage, readSwitch } from './query.ts'
+import { readMoment, readPage, readSwitch } from './query.ts'
 import { presentTime } from './time.ts'
 
 /** 7.1 获取用户列表; `username` and `role` are what the front-end's table sends besides (facts/aigentools.md, 2.8). */

@@ -10,8 +10,9 @@ import type { Actor } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import type { Credits } from '../../kernel/money.ts'
 import { credits, parseCredits, toNumber } from '../../kernel/money.ts'
+import { given, readId } from '../shared/query.ts'
 import { done, refuse } from './envelope.ts'
-import { given, readId, readPage } from './query.ts'
+import { readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
 /** What tasks can be made of. */

@@ -2,40 +2,12 @@ import { refusal } from '../../kernel/errors.ts'
 import type { Credits } from '../../kernel/money.ts'
 import { parseCredits } from '../../kernel/money.ts'
 import type { PageRequest } from '../../kernel/paging.ts'
-
-type Query = Readonly<Record<string, string>>
-
-const MOST_ROWS = 200
+import type { Query } from '../shared/query.ts'
+import { given, readId, readPageOf } from '../shared/query.ts'
 
 /** `page` and `limit` of a list (tasks call it `page_size`); more than 200 rows a page means 200. */
 export function readPage(query: Query, defaultLimit: number, limitName = 'limit'): PageRequest {
-  return {
-    page: positive(query, 'page', 1, 1_000_000),
-    limit: Math.min(MOST_ROWS, positive(query, limitName, defaultLimit, Number.MAX_SAFE_INTEGER)),
-  }
-}
-
-function positive(query: Query, name: string, otherwise: number, most: number): number {
-  const text = given(query, name)
-  if (text === null) return otherwise
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isNaN(number)) throw refusal('input_invalid', { field: name, problem: 'format' })
-  if (number < 1) throw refusal('input_invalid', { field: name, problem: 'too_small' })
-  if (number > most) throw refusal('input_invalid', { field: name, problem: 'too_large' })
-  return number
-}
-
-/** A parameter as sent; null when it is absent or empty. */
-export function given(query: Query, name: string): string | null {
-  const text = (query[name] ?? '').trim()
-  return text === '' ? null : text
-}
-
-/** An id in a path: a positive whole number. @throws input_invalid for `field` */
-export function readId(field: string, text: string | undefined): bigint {
-  if (text === undefined || !/^[1-9]\d{0,17}$/.test(text))
-    throw refusal('input_invalid', { field, problem: 'format' })
-  return BigInt(text)
+  return readPageOf(query, { limitName, usual: defaultLimit, most: 200 })
 }
 
 /** An id in a query; null when absent. */

@@ -5,8 +5,9 @@ import type { EntryKind } from '../../kernel/wallet/statement.ts'
 import type { Transaction, TransactionFilter } from '../../kernel/wallet/transactions.ts'
 import { exportTransactions, listTransactions } from '../../kernel/wallet/transactions.ts'
 import { BYTE_ORDER_MARK, toCsvLines } from '../shared/csv.ts'
+import { given } from '../shared/query.ts'
 import { done } from './envelope.ts'
-import { given, readAmount, readIdFilter, readMoment, readPage } from './query.ts'
+import { readAmount, readIdFilter, readMoment, readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
 /** 7.2 交易类型 of every kind of entry: whatever the system does by itself, top-ups among it, is `system_auto`. */

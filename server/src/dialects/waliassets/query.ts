@@ -1,26 +1,11 @@
 import { refusal } from '../../kernel/errors.ts'
 import type { PageRequest } from '../../kernel/paging.ts'
-
-type Query = Readonly<Record<string, string>>
-
-const MOST_ROWS = 100
+import type { Query } from '../shared/query.ts'
+import { readPageOf } from '../shared/query.ts'
 
 /** `page` and `limit` of a list. A limit over 100 means 100; anything but a positive number is refused (W15). */
 export function readPage(query: Query, defaultLimit: number): PageRequest {
-  return {
-    page: positive(query, 'page', 1, 1_000_000),
-    limit: Math.min(MOST_ROWS, positive(query, 'limit', defaultLimit, Number.MAX_SAFE_INTEGER)),
-  }
-}
-
-function positive(query: Query, name: string, otherwise: number, most: number): number {
-  const text = query[name] ?? ''
-  if (text === '') return otherwise
-  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isNaN(number)) throw refusal('input_invalid', { field: name, problem: 'format' })
-  if (number < 1) throw refusal('input_invalid', { field: name, problem: 'too_small' })
-  if (number > most) throw refusal('input_invalid', { field: name, problem: 'too_large' })
-  return number
+  return readPageOf(query, { limitName: 'limit', usual: defaultLimit, most: 100 })
 }
 
 const DAY_MS = 86_400_000

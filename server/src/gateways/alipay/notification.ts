@@ -4,6 +4,7 @@ import {
   type PaymentReport,
   type RawNotification,
 } from '../../kernel/ports/gateway.ts'
+import { decodeForm } from '../shared/form.ts'
 import { isSignedBy } from '../shared/rsa.ts'
 import { openKeys } from './account.ts'
 
@@ -21,7 +22,7 @@ export function readAlipayNotification(
   notification: RawNotification,
 ): PaymentReport {
   const keys = openKeys(account, 'signature')
-  const params = decodeForm(formOf(notification))
+  const params = decodeForm('alipay', formOf(notification))
   // RSA with SHA-1 is what else the wire knows; a notification does not choose how weakly it is signed.
   if (params.get('sign_type') !== 'RSA2') throw unsigned('is not signed with RSA2')
   if (!isSignedBy(signedText(params), params.get('sign') ?? '', keys.alipayPublicKey))
@@ -60,27 +61,6 @@ function formOf({ method, query, contentType, body }: RawNotification): string {
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== 'application/x-www-form-urlencoded') throw malformed('is not a form')
   return body
-}
-
-/** Decodes each name and value exactly once, `+` as a space, so that `%2525` stays `%25`. A repeated name is malformed. */
-function decodeForm(form: string): ReadonlyMap<string, string> {
-  const params = new Map<string, string>()
-  for (const pair of form.split('&')) {
-    if (pair === '') continue
-    const equals = pair.indexOf('=')
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
-    if (params.has(name)) throw malformed('repeats a parameter')
-    params.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)))
-  }
-  return params
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    throw malformed('is not URL-encoded UTF-8')
-  }
 }
 
 /** The signed text joins raw values, so one signature can fit several sets of parameters: none may hide another. */

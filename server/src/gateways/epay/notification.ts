@@ -4,6 +4,7 @@ import {
   type PaymentReport,
   type RawNotification,
 } from '../../kernel/ports/gateway.ts'
+import { decodeForm } from '../shared/form.ts'
 import { readSignatureQuirks } from './options.ts'
 import { isSameSignature, type SignatureQuirks, signEpay } from './signature.ts'
 
@@ -16,7 +17,7 @@ const ORDER_ONLY = ['notify_url', 'return_url', 'clientip', 'device'] as const
  * believed before the signature holds; whose merchant, order and amount it is, the kernel checks.
  */
 export function readEpayNotification(account: GatewayAccount, notification: RawNotification): PaymentReport {
-  const params = decodeForm(formOf(notification))
+  const params = decodeForm('epay', formOf(notification))
   checkSignature(account, params)
   refuseAmbiguous(params)
   const field = (name: (typeof REQUIRED)[number]): string => {
@@ -45,27 +46,6 @@ function formOf({ query, contentType, body }: RawNotification): string {
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== 'application/x-www-form-urlencoded') throw malformed('has a body that is not a form')
   return body
-}
-
-/** Decodes each name and value exactly once, `+` as a space. A repeated name is malformed. */
-function decodeForm(form: string): ReadonlyMap<string, string> {
-  const params = new Map<string, string>()
-  for (const pair of form.split('&')) {
-    if (pair === '') continue
-    const equals = pair.indexOf('=')
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
-    if (params.has(name)) throw malformed('repeats a parameter')
-    params.set(name, equals < 0 ? '' : decode(pair.slice(equals + 1)))
-  }
-  return params
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    throw malformed('is not URL-encoded UTF-8')
-  }
 }
 
 function checkSignature(account: GatewayAccount, params: ReadonlyMap<string, string>): void {
