@@ -174,7 +174,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'failure-is-charged',
     costs: 'A task that failed costs as much as one that succeeded.',
-    changes: [change(OUTCOME, `'failed', 0n, failure`, `'failed', task.cost, failure`)],
+    changes: [change(OUTCOME, `    0n,\n    failure,`, `    task.cost,\n    failure,`)],
     caughtBy: advance('a provider that says rejected ends the task and gives everything back, once asked'),
   },
   {
@@ -222,9 +222,11 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         ADVANCE_SQL,
-        `due_at = now() + p_after, operation = null, updated_at = now()
+        `due_at = now() + p_after, operation = null,
+    remote_id = null, updated_at = now()
   where id = p_task and generation = p_generation`,
-        `due_at = now() + p_after, operation = null, updated_at = now()
+        `due_at = now() + p_after, operation = null,
+    remote_id = null, updated_at = now()
   where id = p_task`,
       ),
     ],
@@ -364,7 +366,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'empty-success-is-paid',
     costs: 'A vendor that answers with nothing is paid for it by the user.',
-    changes: [change(OUTCOME, 'if (step.outputs.length === 0)', 'if (step.outputs.length < 0)')],
+    changes: [change(OUTCOME, 'if (step.outputs.length === 0 && ', 'if (step.outputs.length < 0 && ')],
     caughtBy: advance('an empty success is not a success'),
   },
 
@@ -534,7 +536,13 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'sweeper-forgets-the-unknown',
     costs: 'What nobody can say anything about keeps its hold for ever.',
-    changes: [change(SWEEP, `    ['queued', 'running', 'unknown'],`, `    ['queued', 'running'],`)],
+    changes: [
+      change(
+        SWEEP,
+        `      ['awaiting_approval', 'queued', 'running', 'unknown'],`,
+        `      ['awaiting_approval', 'queued', 'running'],`,
+      ),
+    ],
     caughtBy: advance('an ambiguous start is never sent again; the deadline gives the hold back'),
   },
   {
@@ -543,8 +551,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SWEEP,
-        `in ('queued', 'running', 'unknown') and deadline < now()`,
-        `in ('queued', 'running', 'unknown')`,
+        `in ('awaiting_approval', 'queued', 'running', 'unknown') and deadline < now()`,
+        `in ('awaiting_approval', 'queued', 'running', 'unknown')`,
       ),
     ],
     caughtBy: ledger('the sweeper ends the overdue tasks of dead workers, and no others'),
