@@ -196,7 +196,7 @@ export async function takeNotification(
     return answers.refused
   }
   const outcome = await settleReport(context, open, signed.report, 'notification', signed.by)
-  // A true report of something unpaid needs no resending; a payment we could not place does.
+  // Whatever settles nothing is refused, so that a payment we could not place is sent again.
   return outcome === 'credited' || outcome === 'repeated' || outcome === 'closed'
     ? answers.taken
     : answers.refused
