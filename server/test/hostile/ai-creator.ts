@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { aiCreator } from '../../src/dialects/ai-creator/dialect.ts'
 import type { Route } from '../../src/http/dialect.ts'
+import { addChannel } from '../../src/kernel/payments/channels.ts'
 import { createFakeGateway } from '../contracts/fake-gateway.ts'
 import { createFakePlatform } from '../fakes/platform.ts'
 import { donePictures } from '../fakes/provider.ts'
+import { writes } from '../fakes/writing.ts'
 import type { Ground, HostileDialect } from './ground.ts'
 import { assertNothingForeign } from './ground.ts'
 import { JSON_TYPE } from './values.ts'
@@ -12,6 +14,7 @@ const STATUSES = new Set([200, 400, 401, 403, 404, 408, 413, 415, 422, 429, 431]
 /** Appendix G. */
 const DETAILS = new Set([40_001, 40_002, 40_003, 40_004, 40_005, 40_006, 40_007, 40_008, 40_009, 40_010])
 
+export const SECRET = 'the secret of the merchant'
 const NOTHING = '999999999'
 const MODEL = {
   ...{ name: 'hostile', provider: 'openai', model_name: 'x', kind: 'text', description: '', is_active: true },
@@ -82,7 +85,11 @@ const TRIALS: Readonly<
   'POST /ppt/generate': () => ({ fields: { topic: '主题', outline: ['一'] } }),
   'PUT /creations/:id': ({ creation }) => ({ fields: { title: '标题' }, param: creation }),
   'POST /publish': ({ creation }) => ({
-    fields: { creation_id: Number(creation), platforms: ['wechat'], schedule_time: TIMES[0] },
+    fields: {
+      creation_id: Number(creation),
+      platforms: ['wechat'],
+      schedule_time: new Date(Date.now() + 86_400_000).toISOString(),
+    },
   }),
   'POST /publish/platforms/bind': () => ({
     fields: { platform: 'wechat', credentials: { app_id: 'x', app_secret: 'y' } },
@@ -107,7 +114,13 @@ export async function made(
 }
 
 async function prepare(ground: Ground): Promise<void> {
-  const { ids, rich, poor, admin } = ground
+  const { ids, rich, poor, admin, provider, site } = ground
+  provider.kinds = [...provider.kinds, 'text', 'video']
+  provider.write = writes('第一段。')
+  await addChannel(site.context, {
+    ...{ name: 'fake', gateway: 'fake', url: 'https://gateway.example.com', merchant: 'merchant' },
+    ...{ secret: SECRET, options: {}, methods: ['alipay', 'wechat'] },
+  })
   ids.creation = String((await made(ground, rich, '/image/generate', PICTURE)).creation_id)
   ids.model = String((await made(ground, admin, '/models', MODEL)).id)
   // Everybody has a code from the first time on that it is asked for.
