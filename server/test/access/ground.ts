@@ -8,6 +8,7 @@ import { createMetrics } from '../../src/http/metrics.ts'
 import { startTaskWorker } from '../../src/jobs/task-worker.ts'
 import type { Context } from '../../src/kernel/context.ts'
 import type { Gateway } from '../../src/kernel/ports/gateway.ts'
+import type { Platform } from '../../src/kernel/ports/platform.ts'
 import type { Provider } from '../../src/kernel/ports/provider.ts'
 import type { Preset } from '../../src/kernel/preset.ts'
 import type { TestSite } from '../build-site.ts'
@@ -24,6 +25,7 @@ export type AccessDialect = {
   dialect: Dialect
   preset?: Partial<Preset>
   gateways?: readonly Gateway[]
+  platforms?: readonly Platform[]
   /** Besides the fake that takes the place of `sketch`. */
   providers?: readonly Provider[]
   codeOf: (body: Record<string, unknown>) => number
@@ -47,6 +49,8 @@ export type AccessDialect = {
   /** A read for users; two of the class `read` that are limited; where to log in. */
   paths: { own: string; reads: readonly [string, string]; login: string; purchase: string }
   login: (named: Named, password: string) => object
+  /** Where the answer has the token; `token` unless said otherwise. */
+  tokenField?: string
   /** Makes what a purchase needs. @returns its body */
   prepare: (context: Context) => Promise<object>
   /** A picture of the account's. @returns the path of its address */
@@ -104,7 +108,7 @@ export const nameOf = (one: Route): string => `${one.method} ${one.path}`
 
 /** Opens a site of a dialect for the tests of a file. */
 export function openGround(about: AccessDialect): Ground {
-  const { dialect, gateways } = about
+  const { dialect, gateways, platforms } = about
   const provider = createFakeProvider()
   const build = () =>
     buildSite({
@@ -112,13 +116,14 @@ export function openGround(about: AccessDialect): Ground {
       providers: [provider, ...(about.providers ?? [])],
       preset: { limits: limitsOf(1_000_000), ...about.preset },
       ...(gateways && { gateways }),
+      ...(platforms && { platforms }),
     })
   const ground: Ground = {
     about,
     site: undefined as never,
     provider,
     purchase: {},
-    guarded: dialect.routes.filter(({ allow }) => allow !== 'public'),
+    guarded: dialect.routes.filter(({ allow }) => allow === 'user' || allow === 'admin'),
     url: (path) => `${dialect.base}${path}`,
     urlOf: (route) => `${dialect.base}${route.path.replace(/:\w+/g, '1')}`,
     call: async (method, url, options = {}) => {

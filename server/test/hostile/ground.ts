@@ -6,6 +6,7 @@ import { after, before } from 'node:test'
 import type { Dialect, Route } from '../../src/http/dialect.ts'
 import { units } from '../../src/kernel/money.ts'
 import type { Gateway } from '../../src/kernel/ports/gateway.ts'
+import type { Platform } from '../../src/kernel/ports/platform.ts'
 import type { Preset } from '../../src/kernel/preset.ts'
 import type { TestSite } from '../build-site.ts'
 import { buildSite } from '../build-site.ts'
@@ -23,6 +24,7 @@ export type HostileDialect = {
   dialect: Dialect
   preset?: Partial<Preset>
   gateways?: readonly Gateway[]
+  platforms?: readonly Platform[]
   /** Makes what the samples name; afterwards nothing may be left behind. */
   prepare?: (ground: Ground) => Promise<void>
   /** Checks that an answer is the document's envelope and nothing else, and no failure of ours. */
@@ -35,6 +37,8 @@ export type HostileDialect = {
     /** That nobody, or nobody known, is asking. */
     unauthenticated: ReadonlySet<number>
   }
+  /** What HTTP says of a body of another type and of one that is too large, where it is not 415 and 413. */
+  statuses?: { unsupported: number; tooLarge: number }
   /** Well-formed values for every field a route's schema declares, refused all the same; with `rich` credits, too. */
   sample: (route: Route, ground: Ground) => Record<string, unknown>
   /** The same for trying one field after the other, where what is well-formed may come to pass. */
@@ -125,6 +129,7 @@ export function openGround(about: HostileDialect): Ground {
       providers: [provider],
       preset: { limits: WITHOUT_LIMITS, ...about.preset },
       ...(about.gateways && { gateways: about.gateways }),
+      ...(about.platforms && { platforms: about.platforms }),
     })
     const { context, app } = ground.site
     ground.site.startWorker()

@@ -42,7 +42,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
 
 /** What a form asks for, rather than what is wrong with it; a field that is missing is said to be. */
 const explain = (issue: Issue): string =>
-  (issue.problem === 'missing' ? undefined : SENTENCES[issue.field]) ?? describeIssue(issue)
+  (issue.problem !== 'missing' && Object.hasOwn(SENTENCES, issue.field) && SENTENCES[issue.field]) ||
+  describeIssue(issue)
 
 /** 1.1 用户注册. The account is not logged in by it. */
 const register = route({

@@ -84,7 +84,7 @@ function explain({ field, problem }: Issue): string {
   if (field === 'provider' && problem === 'format')
     return `不支持的provider，可用的有：${VENDOR_NAMES.join('、')}`
   if (field === 'kind') return '该provider不支持此类型的模型，请检查config.kind'
-  return describeIssue({ field: FIELDS[field] ?? field, problem })
+  return describeIssue({ field: (Object.hasOwn(FIELDS, field) && FIELDS[field]) || field, problem })
 }
 const inputInvalid = (issue: Issue) => refuse(400, explain(issue))
 

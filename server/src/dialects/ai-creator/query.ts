@@ -26,10 +26,10 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}
 
 /**
  * A moment as the document writes it: ISO 8601, in UTC+8 where it names no zone. Null for anything else, also for
- * days that do not exist.
+ * days that do not exist, such as those of a year 0, which PostgreSQL cannot read.
  */
 export function parseTime(text: string): Date | null {
-  if (!INSTANT.test(text)) return null
+  if (!INSTANT.test(text) || text.startsWith('0000')) return null
   const hasZone = /(Z|[+-]\d{2}:\d{2})$/.test(text)
   const time = new Date(hasZone ? text : `${text}+08:00`)
   if (Number.isNaN(time.getTime())) return null
