@@ -33,6 +33,8 @@ export function parseTime(text: string): Date | null {
   const hasZone = /(Z|[+-]\d{2}:\d{2})$/.test(text)
   const time = new Date(hasZone ? text : `${text}+08:00`)
   if (Number.isNaN(time.getTime())) return null
+  // With a zone the year may still become 0.
+  if (time.getUTCFullYear() < 1) return null
   const local = new Date(time.getTime() + ZONE_MS).toISOString()
   return hasZone || local.startsWith(text.slice(0, 16)) ? time : null
 }
