@@ -82,7 +82,8 @@ export async function* compose(job: TextJob, signal: AbortSignal): AsyncIterable
   for (const text of pieceOf(composeText(job))) {
     yield { type: 'text', text }
     // Lets others run, and a canceled task end, between two sentences.
-    await sleep(1, undefined, { signal })
+    await sleep(1)
+    signal.throwIfAborted()
   }
   yield { type: 'end', reason: 'stop', usage: null }
 }
