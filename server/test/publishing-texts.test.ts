@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { TestSite } from '../../../test/build-site.ts'
-import { buildSite } from '../../../test/build-site.ts'
-import { createUser } from '../../../test/factories.ts'
-import { aiCreator } from '../../dialects/ai-creator/dialect.ts'
-import { createSketch } from '../../providers/sketch/sketch.ts'
-import { KernelError } from '../errors.ts'
-import { units } from '../money.ts'
-import { readWorkToPublish } from './read-work.ts'
+import { aiCreator } from '../src/dialects/ai-creator/dialect.ts'
+import { KernelError } from '../src/kernel/errors.ts'
+import { units } from '../src/kernel/money.ts'
+import { readWorkToPublish } from '../src/kernel/publishing/read-work.ts'
+import { createSketch } from '../src/providers/sketch/sketch.ts'
+import type { TestSite } from './build-site.ts'
+import { buildSite } from './build-site.ts'
+import { createUser } from './factories.ts'
 
 let site: TestSite
 before(async () => {
