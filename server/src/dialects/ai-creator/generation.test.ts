@@ -476,8 +476,9 @@ test('a clip whose worker was killed is finished once by whoever takes it over',
   assert.deepEqual([running.data.status, running.data.progress], ['processing', 40])
   await site.context.db.rows(
     {
+      // With another generation, so that its worker cannot extend the lease before another takes it.
       name: 'lapse lease of test',
-      text: `update task set due_at = now() - interval '1 second' where handle = $1`,
+      text: `update task set due_at = now() - interval '1 second', generation = generation + 1 where handle = $1`,
     },
     [data.task_id],
   )
