@@ -278,7 +278,7 @@ describe('what is accepted', () => {
     ['a kind that the vendor does not make', { config: { kind: 'video' } }, /config.kind/],
     ['a setting that would do nothing', { config: { mood: 'good' } }, /config.mood/],
     ['a temperature out of bounds', { config: { temperature: 3 } }, /config.temperature/],
-    ['no name', { name: '  ' }, /name不能为空/],
+    ['no name', { name: '  ' }, /名称不能为空/],
     ['no model', { model_name: undefined }, /model_name不能为空/],
   ] as [string, object, RegExp][]) {
     test(`not ${why}`, async () => {

@@ -570,6 +570,24 @@ const LABELS: Names = {
   ...{ script: '视频脚本', duration: '时长', topic: '主题', outline: '大纲', amount: '金额' },
   ...{ payment_method: '支付方式', membership_type: '会员类型', creation_id: '创作ID', platforms: '平台' },
   ...{ schedule_time: '定时发布时间', credentials: '平台凭证', page: '页码', page_size: '每页数量' },
+  ...{
+    platform: '平台',
+    coupon_code: '优惠券代码',
+    code: '代码',
+    order_id: '订单号',
+    transaction_id: '交易号',
+  },
+  ...{
+    referral_code: '推荐码',
+    status: '状态',
+    type: '类型',
+    name: '名称',
+    description: '描述',
+    value: '数值',
+  },
+  ...{ min_amount: '最低金额', max_usage: '最大使用次数', max_participants: '最大参与人数' },
+  ...{ start_time: '开始时间', end_time: '结束时间', start_date: '开始日期', end_date: '结束日期' },
+  ...{ valid_from: '生效时间', valid_until: '失效时间', parameters: '工具参数' },
 }
 
 /** What is said of a value where it is no sentence about its field. */
