@@ -74,13 +74,13 @@ function claimStraight(take: number): Promise<ClaimedRow[]> {
 }
 
 async function finishStraight({ id, generation, cost }: ClaimedRow): Promise<void> {
-  const [key, , , state, , failure, error, files] = statements.finish.values
+  const [key, , , state, , failure, error, files, ...rest] = statements.finish.values
   // The files as the kernel writes them, under keys of this task.
   const stored = (JSON.parse(String(files)) as object[]).map((file, index) => ({
     ...file,
     store_key: `bench${id}x${index}.png`,
   }))
-  const values = [key, id, generation, state, cost, failure, error, JSON.stringify(stored)]
+  const values = [key, id, generation, state, cost, failure, error, JSON.stringify(stored), ...rest]
   const [row] = await run<{ done: boolean }>(statements.finish, values)
   if (!row?.done) throw new Error(`task ${id} was not finished`)
 }
