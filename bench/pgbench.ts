@@ -27,6 +27,7 @@ function inline({ what, values }: Recorded, differing: Readonly<Record<number, s
 function literal(value: unknown): string {
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return `array[${value.map(literal).join(', ')}]`
   if (Buffer.isBuffer(value)) return `'\\x${value.toString('hex')}'`
   const text = String(value).replaceAll("'", "''").replaceAll('\\', '\\\\')
   // Plain, `:image` would be one of pgbench's variables.
