@@ -11,6 +11,7 @@ import { PlatformError } from '../../kernel/ports/platform.ts'
 import type { JsonObject, PlatformCall } from '../shared/call.ts'
 import { asObject, asText, callPlatform, captionOf, multipart, UPLOADING, wordsOf } from '../shared/call.ts'
 import { drawCover, toJpeg } from '../shared/pictures.ts'
+import { StaleToken, withToken, wrong } from '../shared/stale-token.ts'
 
 const MEGABYTE = 1_048_576
 const MOST_BYTES = 256 * MEGABYTE
@@ -19,9 +20,6 @@ const FRAGMENT = 10 * MEGABYTE
 const COVER_SIDE = 1_280
 const COVER_BYTES = 5 * MEGABYTE
 const LONGEST_CAPTION = 500
-
-/** Known not to have been done, and worth one more try with a new token. */
-class StaleToken extends Error {}
 
 const STALE = new Set(['100200102', '100200105'])
 const REFUSALS: Readonly<Record<string, PlatformError['reason']>> = {
@@ -73,9 +71,6 @@ async function bind(way: Way, given: PlatformSecrets, signal: AbortSignal): Prom
   return { remoteAccount: openId, name: await nameOf(way, secrets, signal), secrets }
 }
 
-const wrong = (message: string): PlatformError =>
-  new PlatformError('refused', message, { reason: 'credentials_wrong' })
-
 async function grant(
   { outbound, url }: Way,
   path: 'access_token' | 'refresh_token',
@@ -123,7 +118,7 @@ async function upload(
   const { clip } = content
   if (!clip || clip.bytes > MOST_BYTES)
     throw new PlatformError('refused', `no clip of at most ${MOST_BYTES} bytes`, { reason: 'content_unfit' })
-  const started = await withToken(way, account, signal, (secrets) =>
+  const started = await withToken(account, renewBy(way, signal), (secrets) =>
     call(way, '/openapi/photo/start_upload', secrets, {}, { signal }),
   )
   const token = asText(started.upload_token)
@@ -176,7 +171,7 @@ async function publish(
     { name: 'caption', value: captionOf(content.title, content.tags, LONGEST_CAPTION) },
     { name: 'cover', filename: 'cover.jpg', mediaType: 'image/jpeg', bytes: cover },
   ])
-  const json = await withToken(way, account, signal, (secrets) =>
+  const json = await withToken(account, renewBy(way, signal), (secrets) =>
     call(way, '/openapi/photo/publish', secrets, { upload_token: uploadToken }, { ...form, signal }),
   )
   const video = asObject(json.video_info)
@@ -207,31 +202,11 @@ async function call(
   throw new PlatformError('refused', told, { reason: REFUSALS[code] ?? 'unavailable' })
 }
 
-/** With whatever token is stored, and once more with a new one when that has run out. */
-async function withToken(
-  way: Way,
-  account: PlatformAccount,
-  signal: AbortSignal,
-  work: (secrets: PlatformSecrets) => Promise<JsonObject>,
-): Promise<JsonObject> {
-  try {
-    return await work(account.secrets)
-  } catch (error) {
-    if (!(error instanceof StaleToken)) throw error
+/** New tokens for those that have run out. */
+const renewBy =
+  (way: Way, signal: AbortSignal) =>
+  async (current: PlatformSecrets): Promise<PlatformSecrets> => {
+    const { app_id = '', app_secret = '', refresh_token = '' } = current
+    const query = { app_id, app_secret, refresh_token, grant_type: 'refresh_token' }
+    return tokensIn(await grant(way, 'refresh_token', query, signal), current)
   }
-  const fresh = await account
-    .renew(account.secrets, async (current) => {
-      const { app_id = '', app_secret = '', refresh_token = '' } = current
-      const query = { app_id, app_secret, refresh_token, grant_type: 'refresh_token' }
-      return tokensIn(await grant(way, 'refresh_token', query, signal), current)
-    })
-    .catch((error: unknown): never => {
-      // The call itself was refused; that its renewal got lost makes it no less undone.
-      if (error instanceof PlatformError && error.kind === 'ambiguous')
-        throw new PlatformError('unavailable', error.message, { cause: error })
-      throw error
-    })
-  return work(fresh).catch((error: unknown): never => {
-    throw error instanceof StaleToken ? wrong(error.message) : error
-  })
-}

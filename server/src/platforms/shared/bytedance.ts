@@ -12,6 +12,7 @@ import { PlatformError } from '../../kernel/ports/platform.ts'
 import type { Json } from '../../kernel/ports/provider.ts'
 import type { JsonObject, PlatformCall } from './call.ts'
 import { asObject, asText, callPlatform, captionOf, multipart, UPLOADING, wordsOf } from './call.ts'
+import { StaleToken, withToken, wrong } from './stale-token.ts'
 
 /** What differs between the platforms of one open platform (shared/protocols.md, 4.3 and 4.5). */
 export type BytedanceSite = {
@@ -26,9 +27,6 @@ export type BytedanceSite = {
   mostBytes: number
   longestCaption: number
 }
-
-/** Its token has run out: known not to have been done, and worth one more try with a new one. */
-class StaleToken extends Error {}
 
 const STALE = new Set(['28001003', '28001008', '2190002', '2190008', '10008'])
 const REFUSALS: Readonly<Record<string, PlatformError['reason']>> = {
@@ -90,9 +88,6 @@ async function bind(
   return { remoteAccount: openId, name: await nameOf(outbound, site, secrets, signal), secrets }
 }
 
-const wrong = (message: string): PlatformError =>
-  new PlatformError('refused', message, { reason: 'credentials_wrong' })
-
 /** Trades a code or a refresh token for an access token. */
 async function grant(
   outbound: Outbound,
@@ -153,7 +148,7 @@ async function upload(
       reason: 'content_unfit',
     })
   const file = { name: 'video', filename: 'video.mp4', mediaType: clip.mediaType, bytes: await clip.read() }
-  const data = await withToken(outbound, site, account, signal, (secrets) =>
+  const data = await withToken(account, renewBy(outbound, site, signal), (secrets) =>
     call(outbound, site, site.uploadPath, secrets, { ...multipart([file]), ...UPLOADING, signal }),
   )
   const videoId = asText(asObject(data.video).video_id) || asText(data.video_id)
@@ -171,7 +166,7 @@ async function create(
 ): Promise<PublishStep> {
   const text = captionOf(content.title, content.tags, site.longestCaption)
   const body = JSON.stringify({ video_id: videoId, text })
-  const data = await withToken(outbound, site, account, signal, (secrets) =>
+  const data = await withToken(account, renewBy(outbound, site, signal), (secrets) =>
     call(outbound, site, site.createPath, secrets, {
       headers: { 'content-type': 'application/json' },
       body,
@@ -204,35 +199,14 @@ async function call(
   throw new PlatformError('refused', `${code} ${words}`, { reason: REFUSALS[code] ?? 'unavailable' })
 }
 
-/** With whatever token is stored, and once more with a new one when that has run out. */
-async function withToken(
-  outbound: Outbound,
-  site: BytedanceSite,
-  account: PlatformAccount,
-  signal: AbortSignal,
-  work: (secrets: PlatformSecrets) => Promise<JsonObject>,
-): Promise<JsonObject> {
-  try {
-    return await work(account.secrets)
-  } catch (error) {
-    if (!(error instanceof StaleToken)) throw error
+/** New tokens for those that have run out. */
+const renewBy =
+  (outbound: Outbound, site: BytedanceSite, signal: AbortSignal) =>
+  async (current: PlatformSecrets): Promise<PlatformSecrets> => {
+    const { client_key = '', refresh_token = '' } = current
+    const form = { client_key, refresh_token, grant_type: 'refresh_token' }
+    return tokensIn(await grant(outbound, site, 'refresh_token', form, signal), current)
   }
-  const fresh = await account
-    .renew(account.secrets, async (current) => {
-      const { client_key = '', refresh_token = '' } = current
-      const form = { client_key, refresh_token, grant_type: 'refresh_token' }
-      return tokensIn(await grant(outbound, site, 'refresh_token', form, signal), current)
-    })
-    .catch((error: unknown): never => {
-      // The call itself was refused; that its renewal got lost makes it no less undone.
-      if (error instanceof PlatformError && error.kind === 'ambiguous')
-        throw new PlatformError('unavailable', error.message, { cause: error })
-      throw error
-    })
-  return work(fresh).catch((error: unknown): never => {
-    throw error instanceof StaleToken ? wrong(error.message) : error
-  })
-}
 
 /** `data.error_code`, and more precisely `extra.error_code`; success has a zero. */
 function errorOf(json: JsonObject, secrets: readonly string[]): { code: string; words: string } {
