@@ -122,6 +122,15 @@ test('orders, statement, coupons, publications and referrals show nobody what is
   const rows = ((await get('/credit/transactions', owner.token)).data as Items).items.map(({ id }) => id)
   const foreign = ((await get('/credit/transactions', other.token)).data as Items).items
   assert.ok(rows.length >= 2 && foreign.every(({ id }) => !rows.includes(id)))
+  const invitation = (await post('/operation/referral/generate', owner.token)).data?.referral_code
+  const invited = { username: 'invited_by_owner', email: 'invited@example.com', password: 'password-123' }
+  const joined = await post('/auth/register', '', { ...invited, referral_code: invitation })
+  assert.equal(joined.status, 200, joined.text)
+  const records = '/operation/referral/records'
+  assert.equal(((await get(records, owner.token)).data as Items).total, 1)
+  for (const { token } of [other, admin])
+    for (const query of ['', `?user_id=${owner.accountId}`, `?referral_code=${invitation}`])
+      assert.equal(((await get(`${records}${query}`, token)).data as Items).total, 0, query)
   for (const { token } of [owner, other, admin]) {
     const listed = await get('/publish/platforms', token)
     assert.ok(!listed.text.includes('the-secret-of-the-owner'))
