@@ -209,6 +209,7 @@ function mount(
         raw: route.takesRaw
           ? { body: request.rawBody ?? '', header: (name) => headerOf(request, name) }
           : null,
+        files: [],
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
       const answer = await route.handle(context, request.actor ?? request.grant ?? null, what, view)

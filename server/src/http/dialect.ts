@@ -48,7 +48,24 @@ export type RouteRequest<Body> = {
   token: string | null
   /** The body as it arrived and the headers, for routes whose spec asks for them: signatures are over what was sent. */
   raw: { body: string; header: (name: string) => string | null } | null
+  /** Files that came with a form, in the order they came; empty for any other body. */
+  files: readonly SentFile[]
   origin: Origin
+}
+
+/**
+ * A file of a form (multipart/form-data), on our own disk until the request is answered. Nothing is known of its content
+ * but its length: what it is called and said to be is the client's word.
+ */
+export type SentFile = { field: string; path: string; bytes: number }
+
+/** What a route takes of a form. Its other fields are the body, as text. */
+export type FilePolicy = {
+  /** Names of the fields that may have a file, and how many bytes each of those may have. */
+  fields: readonly string[]
+  mostBytes: number
+  /** How many files; one unless given. */
+  mostFiles?: number
 }
 
 /** What presenting needs of the site. */
@@ -77,6 +94,8 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   bodyLimit?: number
   /** Whether the route reads the body as it was sent; not unless it says so, because it is then kept twice. */
   takesRaw?: boolean
+  /** Set when the body may be a form with files, besides JSON; never without it. */
+  takesFiles?: FilePolicy
   /**
    * What is limited besides the address, for routes before login: an e-mail address of the body, say, or that
    * together with the address it comes from.
@@ -101,6 +120,7 @@ export type Route = {
   body: TSchema | null
   bodyLimit: number
   takesRaw: boolean
+  takesFiles: FilePolicy | null
   target: ((body: unknown, address: string) => string) | null
   refreshToken: ((body: unknown) => string | null) | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
@@ -127,6 +147,7 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     body: spec.body ?? null,
     bodyLimit: spec.bodyLimit ?? MEBIBYTE,
     takesRaw: spec.takesRaw ?? false,
+    takesFiles: spec.takesFiles ?? null,
     target: spec.target ? (body, address) => spec.target?.(body as Static<Body>, address) ?? '' : null,
     refreshToken: spec.refreshToken ?? null,
     invalid: spec.invalid ?? null,

@@ -20,7 +20,9 @@ export type ErrorDetails = {
   email_code_too_soon: { retryAfterSeconds: number }
   mail_failed: Record<never, never>
   email_taken: Record<never, never>
-  account_exists: { field: 'username' | 'email' }
+  account_exists: { field: 'username' | 'email' | 'phone' }
+  /** The password in use, which somebody names to change it, is another. */
+  password_wrong: Record<never, never>
   account_not_found: { account: string }
   // Administering accounts
   /** Somebody else changed it since it was read. */
@@ -37,6 +39,8 @@ export type ErrorDetails = {
   insufficient_credits: { required: Credits; available: Credits; wasMember?: boolean }
   idempotency_key_reused: Record<never, never>
   rate_limited: { retryAfterSeconds: number }
+  /** What an account may do in a day, or call in an hour, has been done. */
+  quota_spent: { quota: 'image' | 'video' | 'calls'; limit: number; retryAfterSeconds: number }
   model_not_found: { model: string }
   /** The default of its kind, with no other open one that could take its place. */
   model_is_only_default: { model: string }
@@ -60,6 +64,7 @@ export type ErrorDetails = {
   /** An activity that works by itself and cannot be joined. */
   activity_not_joinable: { id: string }
   referral_code_unknown: { code: string }
+  redeem_code_refused: { problem: 'unknown' | 'used' | 'expired' }
   // Publishing
   platform_unknown: { platform: string }
   platform_unbound: { platform: string }
@@ -81,6 +86,22 @@ export type ErrorDetails = {
   analysis_failed: { reason: Failure }
   work_not_found: { id: string }
   work_not_owned: { id: string }
+  /** It has nothing to show or to save yet. */
+  work_not_ready: { id: string }
+  // Files sent with a form
+  /** `mostBytes` tells how much is taken, where it was too much. */
+  upload_refused: { field: string; problem: UploadProblem; mostBytes?: number }
+  upload_not_found: { name: string }
+  // Conversations and characters
+  conversation_not_found: { id: string }
+  /** A reply of this conversation is still being written. */
+  conversation_busy: { id: string }
+  /** No reply could be written; nothing was charged. */
+  reply_failed: { reason: Failure }
+  character_not_found: { id: string }
+  // Who makes what
+  vendor_not_found: { vendor: string }
+  vendor_exists: { vendor: string }
   // The house itself
   unavailable: Record<never, never>
 }
@@ -94,6 +115,9 @@ export type InputProblem =
   | 'too_large'
   | 'format'
   | 'unknown_field'
+
+/** Why a file sent with a form is not taken: none, of no kind that is taken here, too large, too many, or broken. */
+export type UploadProblem = 'missing' | 'type' | 'too_large' | 'too_many' | 'broken'
 
 /** Why a coupon cannot be claimed or used. */
 export type CouponProblem =

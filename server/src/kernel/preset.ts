@@ -41,7 +41,14 @@ export type AccountPreset = {
 
 export type CatalogPreset = {
   /** Models that exist from the start, served by the built-in provider. */
-  models: readonly { name: string; title: string; description: string; kind: ModelKind }[]
+  models: readonly {
+    name: string
+    title: string
+    description: string
+    kind: ModelKind
+    /** Whose model it is called; see `Model.vendor`. */
+    vendor?: string
+  }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
 }
@@ -120,7 +127,14 @@ export type RateLimit = Limit & {
 export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }
 
 /** `days` are added to what is left of a membership. */
-export type Plan = { id: string; name: string; priceFen: Fen; days: number }
+export type Plan = {
+  id: string
+  name: string
+  priceFen: Fen
+  days: number
+  /** How high a member it makes: 1, or 2; 1 unless given. */
+  level?: 1 | 2
+}
 
 export type CodePurpose = 'register' | 'login' | 'reset_password'
 

@@ -126,6 +126,18 @@ export const refusals: Refusals = {
   analysis_failed: ({ reason }) => refuse(isInputRefused[reason] ? 40_007 : 40_006, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(404, '创作记录不存在'),
   work_not_owned: () => refuse(404, '创作记录不存在'),
+  password_wrong: () => refuse(400, '当前密码错误'),
+  quota_spent: ({ retryAfterSeconds }) => refuse(429, `请求过于频繁，请${retryAfterSeconds}秒后再试`),
+  redeem_code_refused: () => refuse(400, '兑换码不可用'),
+  work_not_ready: () => refuse(400, '创作尚未完成'),
+  upload_refused: () => refuse(400, '上传的文件无效'),
+  upload_not_found: () => refuse(404, '文件不存在'),
+  conversation_not_found: () => refuse(404, '对话不存在'),
+  conversation_busy: () => refuse(400, '上一条消息仍在回复中'),
+  reply_failed: ({ reason }) => refuse(isInputRefused[reason] ? 40_007 : 40_006, FAILURE_MESSAGES[reason]),
+  character_not_found: () => refuse(404, '角色不存在'),
+  vendor_not_found: () => refuse(404, '服务商不存在'),
+  vendor_exists: () => refuse(400, '服务商已存在'),
 
   unavailable: () => refuse(500, '服务暂时不可用，请稍后重试'),
 }

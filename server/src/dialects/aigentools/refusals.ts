@@ -86,6 +86,19 @@ export const refusals: Refusals = {
     refuse(reason === 'content' || reason === 'rejected' ? 400 : 502, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(404, 'Not found'),
   work_not_owned: () => refuse(403, 'This belongs to another user'),
+  password_wrong: () => refuse(400, 'The current password is wrong'),
+  quota_spent: ({ retryAfterSeconds }) =>
+    refuse(429, `Too many requests, please try again in ${retryAfterSeconds} seconds`),
+  redeem_code_refused: () => refuse(400, 'This code cannot be redeemed'),
+  work_not_ready: () => refuse(400, 'The task has no result yet'),
+  upload_refused: () => refuse(400, 'The file cannot be taken'),
+  upload_not_found: () => refuse(404, 'File not found'),
+  conversation_not_found: () => refuse(404, 'Conversation not found'),
+  conversation_busy: () => refuse(409, 'The last message is still being answered'),
+  reply_failed: ({ reason }) => refuse(502, FAILURE_MESSAGES[reason]),
+  character_not_found: () => refuse(404, 'Character not found'),
+  vendor_not_found: () => refuse(404, 'No such vendor'),
+  vendor_exists: () => refuse(409, 'A vendor with this name already exists'),
 
   unavailable: () => refuse(500, 'The database is not available at the moment, please try again'),
 }

@@ -106,6 +106,19 @@ export const refusals: Refusals = {
   analysis_failed: ({ reason }) => refuse(INPUT_REFUSED[reason] ? 1502 : 1504, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(1501, '记录不存在'),
   work_not_owned: () => refuse(1203, '权限不足'),
+  password_wrong: () => refuse(1004, '当前密码错误'),
+  quota_spent: ({ retryAfterSeconds }) =>
+    refuse(9003, `请求过于频繁，请${retryAfterSeconds}秒后再试`, { retryAfter: retryAfterSeconds }, 429),
+  redeem_code_refused: () => refuse(1602, '兑换码不可用'),
+  work_not_ready: () => refuse(1503, '作品尚未完成'),
+  upload_refused: () => refuse(1602, '上传的文件无效'),
+  upload_not_found: () => refuse(1501, '文件不存在'),
+  conversation_not_found: () => refuse(1501, '对话不存在'),
+  conversation_busy: () => refuse(1503, '上一条消息仍在回复中'),
+  reply_failed: ({ reason }) => refuse(INPUT_REFUSED[reason] ? 1502 : 1504, FAILURE_MESSAGES[reason]),
+  character_not_found: () => refuse(1501, '角色不存在'),
+  vendor_not_found: () => refuse(1503, '服务商不存在'),
+  vendor_exists: () => refuse(1602, '服务商已存在'),
 
   unavailable: () => refuse(9001, '数据库暂时不可用，请稍后重试', null, 500),
 }

@@ -4,8 +4,8 @@ import type { Preset } from '../preset.ts'
 
 const addModel = statement(
   'add preset model',
-  `insert into model (name, title, description, kind, is_default)
-   values ($1, $2, $3, $4, not exists (select from model where kind = $4 and is_default))
+  `insert into model (name, title, description, kind, vendor, is_default)
+   values ($1, $2, $3, $4, $5, not exists (select from model where kind = $4 and is_default))
    on conflict (name) do nothing`,
 )
 const addChannel = statement(
@@ -27,7 +27,7 @@ const followPrice = statement(
 /** Brings the models and prices of the dialect's preset into the catalogue; run under the migration lock. */
 export async function applyPreset(db: Queryable, preset: Preset): Promise<void> {
   for (const model of preset.models) {
-    await db.rows(addModel, [model.name, model.title, model.description, model.kind])
+    await db.rows(addModel, [model.name, model.title, model.description, model.kind, model.vendor ?? null])
     await db.rows(addChannel, [model.name])
   }
   for (const [kind, price] of Object.entries(preset.prices)) {

@@ -28,6 +28,8 @@ export type Model = {
   id: bigint
   name: string
   title: string
+  /** Whose it is called, as users choose by vendor; who really serves it is its channels' matter. Null for nobody's. */
+  vendor: string | null
   kind: ModelKind
   state: ModelState
   isDefault: boolean
@@ -95,7 +97,7 @@ export async function channelOfAttempt(db: Database, taskId: bigint): Promise<Ch
 
 const readModels = statement(
   'read models',
-  `select m.id, m.name, m.title, m.kind, m.state, m.is_default, m.declaration,
+  `select m.id, m.name, m.title, m.vendor, m.kind, m.state, m.is_default, m.declaration,
      (select json_agg(${CHANNEL_JSON} order by c.id)
       from channel c left join connection k on k.id = c.connection_id where c.model_id = m.id and c.enabled) as channels
    from model m order by m.id`,

@@ -1,0 +1,11 @@
+import type { Reply } from '../../http/dialect.ts'
+
+/** 响应格式: code 0 and HTTP 200 on every success (decided reading *cameo*). */
+export function done(data: unknown, message = 'success'): Reply {
+  return { status: 200, body: { code: 0, message, data } }
+}
+
+/** 错误码: the code is the HTTP status. */
+export function refuse(code: number, message: string, status = code, data: unknown = null): Reply {
+  return { status, body: { code, message, data } }
+}

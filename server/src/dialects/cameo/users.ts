@@ -1,0 +1,4 @@
+import type { Route } from '../../http/dialect.ts'
+
+/** 用户接口. */
+export const usersRoutes: readonly Route[] = []

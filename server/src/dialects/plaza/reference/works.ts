@@ -1,0 +1,4 @@
+import type { RouteReference } from '../../../http/dialect.ts'
+
+/** 作品管理接口. */
+export const worksReference: Readonly<Record<string, RouteReference>> = {}

@@ -1,0 +1,4 @@
+import type { Route } from '../../http/dialect.ts'
+
+/** 广场接口. */
+export const squareRoutes: readonly Route[] = []
