@@ -4,7 +4,6 @@ import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { readOwnAddress } from '../uploads/addresses.ts'
 import { readPictureFrom } from '../uploads/take-picture.ts'
-import { fileUrl } from '../works/file-url.ts'
 
 const LONGEST_ADDRESS = 2_000
 const STORED = { side: 512, format: 'webp' } as const
@@ -16,12 +15,13 @@ const claimLooseFile = statement(
   `delete from loose_file where store_key = $1 and since > now() - interval '50 minutes' returning store_key`,
 )
 
-/** Where a client finds an avatar as rows have it: a file of ours by its key, or somebody else's address. */
-export function avatarUrl(
-  context: Pick<Context, 'publicUrl' | 'keys' | 'clock'>,
-  avatar: string | null,
-): string | null {
-  return avatar === null || !isKey(avatar) ? avatar : fileUrl(context, avatar)
+/**
+ * Where a client finds an avatar as rows have it: a file of ours by its key, or somebody else's address.
+ *
+ * @param fileUrl makes the address of a stored file.
+ */
+export function avatarUrl(fileUrl: (storeKey: string) => string, avatar: string | null): string | null {
+  return avatar === null || !isKey(avatar) ? avatar : fileUrl(avatar)
 }
 
 function isKey(avatar: string): boolean {
