@@ -29,14 +29,16 @@ export async function expandMentions(
   if (!/[@＠]/.test(prompt)) return { prompt, characters: [] }
   const found = await context.db.rows<Mentioned>(findMentioned, [actor.accountId, prompt])
   const byName = new Map<string, Mentioned>()
+  const lengthsFound = new Set<number>()
   for (const one of found) {
-    if (one.mention !== null) byName.set(one.mention, one)
-    byName.set(one.name.toLowerCase(), one)
+    for (const name of one.mention === null ? [one.name] : [one.mention, one.name]) {
+      byName.set(name.toLowerCase(), one)
+      // As written: there are letters that are longer in lower case.
+      lengthsFound.add(name.length)
+    }
   }
   // Looked up by length instead of searched for: a name may be anything, a regular expression as well.
-  const lengths = [...new Set([...byName.keys()].map((name) => name.length))].sort(
-    (one, other) => other - one,
-  )
+  const lengths = [...lengthsFound].sort((one, other) => other - one)
   return replaceMentions(prompt, (at) => {
     for (const length of lengths) {
       const character = byName.get(prompt.slice(at, at + length).toLowerCase())
