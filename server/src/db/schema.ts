@@ -170,6 +170,15 @@ export interface Entry {
   topic: string | null;
 }
 
+export interface Estimate {
+  kind: string;
+  model_id: bigint;
+  samples: number;
+  seconds: number;
+  size: number;
+  updated_at: Generated<Date>;
+}
+
 export interface File {
   bytes: bigint;
   created_at: Generated<Date>;
@@ -545,6 +554,7 @@ export interface DB {
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;
+  estimate: Estimate;
   file: File;
   finding: Finding;
   hold: Hold;

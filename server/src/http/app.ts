@@ -11,7 +11,7 @@ import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Actor, Context } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
 import { KernelError, refusal } from '../kernel/errors.ts'
-import { fileUrl } from '../kernel/works/file-url.ts'
+import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
@@ -54,6 +54,7 @@ export async function buildApp(
       return tokens.signPair(session, uuid, accessMs ?? sessionMs)
     },
     fileUrl: (storeKey) => fileUrl(context, storeKey),
+    thumbnailUrl: (file) => thumbnailUrl(context, file),
   }
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
   const latest = new WeakMap<Socket, ServerResponse>()
