@@ -432,6 +432,20 @@ export interface RetiredChannelAccount {
   version: number;
 }
 
+export interface SentFile {
+  account_id: bigint;
+  bytes: bigint;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  duration_ms: number | null;
+  height: number;
+  id: Generated<bigint>;
+  media_type: string;
+  preview_key: string;
+  store_key: string;
+  width: number;
+}
+
 export interface Session {
   account_id: bigint;
   created_at: Generated<Date>;
@@ -502,6 +516,7 @@ export interface Upload {
 
 export interface UploadCount {
   account_id: bigint;
+  bytes: Generated<bigint>;
   day: Timestamp;
   uploads: number;
 }
@@ -576,6 +591,7 @@ export interface DB {
   queue_place: QueuePlace;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
+  sent_file: SentFile;
   session: Session;
   setting: Setting;
   sql_function_file: SqlFunctionFile;
