@@ -80,3 +80,13 @@ export function toFileName(title: string): string {
   const short = [...clean.trim()].slice(0, 80).join('')
   return short.replace(/^[. ]+|[. ]+$/g, '') || 'download'
 }
+
+/** RFC 6266: the name as it is, and one in ASCII for whoever cannot read that. */
+export function contentDisposition(name: string): string {
+  const plain = name.replace(/[^\x20-\x7E]+/g, '_').replace(/["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
+}
