@@ -45,8 +45,10 @@ begin
   -- The clock of a transaction that began earlier may be behind the membership's own beginning.
   update membership set
     ends_at = greatest(started_at, ends_at - v_taken),
-    high_until = case when p_level = 2 then least(high_until - v_taken, greatest(started_at, ends_at - v_taken))
-      else least(high_until, greatest(started_at, ends_at - v_taken)) end,
+    -- LEAST passes over a null, and without the higher level there is none.
+    high_until = case when high_until is not null then
+      least(case p_level when 2 then high_until - v_taken else high_until end,
+        greatest(started_at, ends_at - v_taken)) end,
     updated_at = now()
   where account_id = p_account;
   return v_taken;

@@ -80,11 +80,11 @@ export async function createRedeemCodes(
   return codes
 }
 
-function requireBetween<Size extends number | bigint>(
+function requireBetween(
   field: string,
-  size: Size,
-  least: Size,
-  most: Size,
+  size: number | bigint,
+  least: number | bigint,
+  most: number | bigint,
 ): void {
   if (typeof size === 'number' && !Number.isSafeInteger(size))
     throw refusal('input_invalid', { field, problem: 'format' })
