@@ -31,7 +31,7 @@ const claim = (accountId: bigint) =>
   )
 const endsIn = async (accountId: bigint): Promise<number> => {
   const member = await readMembership(deals.site.context, { accountId })
-  return member ? (member.endsAt.getTime() - Date.now()) / DAY_MS : 0
+  return member?.endsAt ? (member.endsAt.getTime() - Date.now()) / DAY_MS : 0
 }
 const isNear = (given: number, expected: number) => Math.abs(given - expected) < 0.01
 

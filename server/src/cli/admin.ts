@@ -12,8 +12,11 @@ import { parseCredits, toText } from '../kernel/money.ts'
 import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
+import { readPower } from '../kernel/wallet/power.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
+import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
+import { createCodesCommand } from './codes.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
@@ -32,6 +35,7 @@ export function createAdminCommand(): Command {
   admin.addCommand(settingsCommand())
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
+  admin.addCommand(createCodesCommand(shared))
   admin.addCommand(createTransactionsCommand())
   return admin
 }
@@ -45,7 +49,7 @@ function shared(command: Command): Command {
 
 function usersCommand(): Command {
   const users = new Command('users').description(
-    'accounts: list, show, create, adjust, change, disable, enable, close, password',
+    'accounts: list, show, create, adjust, vouchers, change, disable, enable, close, password',
   )
   shared(users.command('list'))
     .description('list accounts, newest first')
@@ -114,6 +118,29 @@ function usersCommand(): Command {
     .option('--key <text>', 'makes a repeat of the same adjustment harmless')
     .action((account: string, amount: string, options: Shared & { reason: string; key?: string }) =>
       withSite(options.site, (context) => adjust(context, account, amount, options)),
+    )
+  shared(users.command('vouchers <account> <count>'))
+    .description(
+      'give vouchers for outputs of high resolution, or take them with a negative count (after "--")',
+    )
+    .requiredOption('--reason <text>', 'kept with them')
+    .option('--key <text>', 'makes a repeat of the same grant harmless')
+    .action((account: string, count: string, options: Shared & { reason: string; key?: string }) =>
+      withSite(options.site, async (context) => {
+        if (!/^-?\d{1,7}$/.test(count)) throw new UsageError(`"${count}" is not a whole number.`)
+        const found = await findAccountFor(context, account)
+        const isNew = await adjustVouchers(context, {
+          accountId: found.id,
+          count: Number(count),
+          reason: options.reason,
+          key: options.key ?? context.ids.uuid(),
+          operatorId: null,
+        })
+        const { hd } = await readPower(context, { accountId: found.id })
+        print(
+          `${isNew ? 'Done' : 'Nothing done: this key had its effect before'}. ${found.username} has ${hd} vouchers.`,
+        )
+      }),
     )
   shared(users.command('change <account>'))
     .description('change a user name, role or credit limit')

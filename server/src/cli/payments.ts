@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { findAccountFor } from '../kernel/accounts/account.ts'
 import { formatYuan, parseYuan } from '../kernel/fen.ts'
-import { credits, toText } from '../kernel/money.ts'
+import { toText } from '../kernel/money.ts'
 import {
   addChannel,
   deleteChannel,
@@ -119,7 +119,7 @@ export function createOrdersCommand(shared: (command: Command) => Command): Comm
           gateway_trade: order.gatewayTrade,
           state: order.state,
           yuan: formatYuan(order.amountFen),
-          bought: order.item === 'credits' ? toText(credits(order.credits + order.bonusCredits)) : order.plan,
+          bought: whatWasBought(order),
           created: order.createdAt,
           paid: order.paidAt,
         })),
@@ -146,10 +146,17 @@ export function createOrdersCommand(shared: (command: Command) => Command): Comm
   return orders
 }
 
+function whatWasBought({ item, credits: bought, bonusCredits, plan }: Order): string {
+  const amount = bought + bonusCredits
+  if (item === 'credits') return toText(amount)
+  return amount === 0n ? (plan ?? '') : `${plan}, ${toText(amount)}`
+}
+
 function whatWentBack({ item, credits: bought, bonusCredits, plan }: Order): string {
-  return item === 'credits'
-    ? `${toText(bought + bonusCredits)} credits`
-    : `what was left of a ${plan} membership`
+  const amount = bought + bonusCredits
+  const rest = `what was left of a ${plan} membership`
+  if (item === 'membership') return amount === 0n ? rest : `${toText(amount)} credits and ${rest}`
+  return `${toText(amount)} credits`
 }
 
 function readNumber(text: string): bigint {

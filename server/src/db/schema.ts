@@ -249,6 +249,8 @@ export interface LooseFile {
 export interface Membership {
   account_id: bigint;
   ends_at: Date;
+  high_until: Date | null;
+  lifetime_level: number | null;
   plan: string;
   started_at: Date;
   updated_at: Generated<Date>;
@@ -326,6 +328,7 @@ export interface PaymentOrder {
   handle: string;
   id: Generated<bigint>;
   item: Generated<string>;
+  level: Generated<number>;
   list_fen: bigint | null;
   membership_ends_at: Date | null;
   membership_taken_us: bigint | null;
@@ -345,6 +348,8 @@ export interface PaymentOrder {
   state: Generated<string>;
   trade_number: string;
   updated_at: Generated<Date>;
+  vouchers: Generated<number>;
+  vouchers_taken: number | null;
 }
 
 export interface PaymentReport {
@@ -422,6 +427,31 @@ export interface QueueClock {
 export interface QueuePlace {
   account_id: bigint;
   turn: bigint;
+}
+
+export interface RedeemCode {
+  code_hash: Buffer;
+  created_at: Generated<Date>;
+  created_by: bigint | null;
+  credits: bigint | null;
+  days: number | null;
+  entry_id: bigint | null;
+  expires_at: Date | null;
+  hint: string;
+  id: Generated<bigint>;
+  kind: string;
+  label: Generated<string>;
+  level: number | null;
+  plan: string | null;
+  state: Generated<string>;
+  used_at: Date | null;
+  used_by: bigint | null;
+}
+
+export interface RedeemMiss {
+  hour: Date;
+  misses: number;
+  subject: string;
 }
 
 export interface Referral {
@@ -536,6 +566,17 @@ export interface UploadCount {
   uploads: number;
 }
 
+export interface VoucherEntry {
+  account_id: bigint;
+  amount: number;
+  balance_after: number;
+  created_at: Generated<Date>;
+  effect: string;
+  id: Generated<bigint>;
+  operator_id: bigint | null;
+  reason: string | null;
+}
+
 export interface Wallet {
   account_id: bigint;
   available: Generated<bigint>;
@@ -545,6 +586,7 @@ export interface Wallet {
   granted: Generated<bigint>;
   held: Generated<bigint>;
   spent: Generated<bigint>;
+  vouchers: Generated<number>;
 }
 
 export interface Work {
@@ -605,6 +647,8 @@ export interface DB {
   publication_target: PublicationTarget;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  redeem_code: RedeemCode;
+  redeem_miss: RedeemMiss;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
   sent_file: SentFile;
@@ -614,6 +658,7 @@ export interface DB {
   task: Task;
   upload: Upload;
   upload_count: UploadCount;
+  voucher_entry: VoucherEntry;
   wallet: Wallet;
   work: Work;
   work_version: WorkVersion;

@@ -59,7 +59,7 @@ export type Actor = {
   email: string | null
   role: 'user' | 'admin'
   sessionId: string
-  /** When the account's membership ends or ended; null for who never was a member. */
+  /** When the account's membership ends or ended, the year 9999 for one for life; null for who never was a member. */
   memberUntil: Date | null
 }
 

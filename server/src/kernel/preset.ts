@@ -69,7 +69,10 @@ export type PaymentPreset = {
     nowMs: number,
     random: Pick<Ids, 'token' | 'digits'>,
   ) => string
-  /** What the wallet's own credits are worth where it pays (the method `balance`); nowhere unless a document says so. */
+  /**
+   * What credits cost where any number of them can be bought, and are worth where the wallet pays (the method
+   * `balance`); nowhere unless a document says so.
+   */
   creditsPerYuan?: Credits
   /** The path, from the root, where a channel's notifications arrive. */
   notifyPath: (channelUuid: string) => string
@@ -143,14 +146,17 @@ export type RateLimit = Limit & {
 
 export type Package = { id: string; name: string; credits: Credits; priceFen: Fen }
 
-/** `days` are added to what is left of a membership. */
+/** `days` are added to what is left of a membership; null is for life. */
 export type Plan = {
   id: string
   name: string
   priceFen: Fen
-  days: number
+  days: number | null
   /** How high a member it makes: 1, or 2; 1 unless given. */
   level?: 1 | 2
+  /** What it gives besides, once; nothing unless given. */
+  credits?: Credits
+  vouchers?: number
 }
 
 export type CodePurpose = 'register' | 'login' | 'reset_password'

@@ -1,7 +1,7 @@
 import { refusal } from './errors.ts'
 import { fen, formatYuan, parseYuan } from './fen.ts'
 import { parseCredits, toText } from './money.ts'
-import type { Limit, Package, Preset, RateClass } from './preset.ts'
+import type { Limit, Package, Plan, Preset, RateClass } from './preset.ts'
 import { TEMPLATE_NAMES } from './tools/templates/index.ts'
 
 /** One setting that an operator may override: how it is shown, read and put in force. */
@@ -37,20 +37,53 @@ const seconds = (pick: 'taskMs' | 'sessionMs', least: number, most: number): Set
       : null,
 })
 
+const MOST_LISTED = 50
+const ID = /^[a-z0-9_-]{1,40}$/
+
 /** `[{ "id", "name", "credits", "yuan" }]`, with yuan as text of two decimals at most. */
 function readPackages(value: unknown): Package[] | null {
-  if (!Array.isArray(value) || value.length > 50) return null
+  if (!Array.isArray(value) || value.length > MOST_LISTED) return null
   const packages = value.map((one: Record<string, unknown>): Package | null => {
     const amount = parseCredits(String(one?.credits))
     const priceFen = parseYuan(String(one?.yuan))
     const { id, name } = one ?? {}
-    if (typeof id !== 'string' || !/^[a-z0-9_-]{1,40}$/.test(id) || typeof name !== 'string' || name === '')
-      return null
+    if (typeof id !== 'string' || !ID.test(id) || typeof name !== 'string' || name === '') return null
     return amount && amount > 0n && priceFen ? { id, name, credits: amount, priceFen: fen(priceFen) } : null
   })
   const isWhole = packages.every((one) => one !== null)
   return isWhole && new Set(packages.map((one) => one?.id)).size === packages.length ? packages : null
 }
+
+/**
+ * `[{ "id", "name", "yuan", "days", "level", "credits", "vouchers" }]`: no days are for life; the last three may be left
+ * out.
+ */
+function readPlans(value: unknown): Plan[] | null {
+  if (!Array.isArray(value) || value.length > MOST_LISTED) return null
+  const plans = value.map((one: Record<string, unknown>): Plan | null => {
+    const { id, name, days, level = 1, vouchers = 0 } = one ?? {}
+    const priceFen = parseYuan(String(one?.yuan))
+    const gift = parseCredits(String(one?.credits ?? 0))
+    if (typeof id !== 'string' || !ID.test(id) || typeof name !== 'string' || name === '') return null
+    if (days !== null && !isWhole(days, 1, 36_500)) return null
+    if ((level !== 1 && level !== 2) || !isWhole(vouchers, 0, 1_000_000)) return null
+    if (!priceFen || gift === null || gift < 0n) return null
+    return {
+      id,
+      name,
+      priceFen,
+      days: days as number | null,
+      level,
+      credits: gift,
+      vouchers: Number(vouchers),
+    }
+  })
+  const isGood = plans.every((one) => one !== null)
+  return isGood && new Set(plans.map((one) => one?.id)).size === plans.length ? plans : null
+}
+
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most
 
 /** Every setting by its name. A missing one is not a setting. */
 const SETTINGS: Readonly<Record<string, Setting>> = {
@@ -80,6 +113,27 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     apply: (preset, value) => {
       const packages = readPackages(value)
       return packages && { ...preset, packages }
+    },
+  },
+  plans: {
+    show: (preset) =>
+      preset.plans?.map(({ id, name, priceFen, days, level = 1, credits = 0n, vouchers = 0 }) => ({
+        ...{ id, name, yuan: formatYuan(priceFen), days, level },
+        ...{ credits: toText(credits), vouchers },
+      })) ?? [],
+    apply: (preset, value) => {
+      const plans = readPlans(value)
+      return plans && { ...preset, plans }
+    },
+  },
+  credits_per_yuan: {
+    show: (preset) => (preset.creditsPerYuan === undefined ? null : toText(preset.creditsPerYuan)),
+    apply: (preset, value) => {
+      const amount = typeof value === 'number' || typeof value === 'string' ? parseCredits(value) : null
+      // Two decimals, so that a fen is a whole number of the smallest credits.
+      return amount !== null && amount > 0n && amount % 100n === 0n
+        ? { ...preset, creditsPerYuan: amount }
+        : null
     },
   },
   needs_approval: {

@@ -8,6 +8,7 @@ const EXPIRED = [
   statement('old idempotency keys', `delete from idempotency where created_at < now() - interval '30 days'`),
   statement('old analyses', `delete from analysis where created_at < now() - interval '13 months'`),
   statement('old upload counts', `delete from upload_count where day < (now() at time zone 'utc')::date - 1`),
+  statement('old redeem misses', `delete from redeem_miss where hour < now() - interval '1 day'`),
   statement('partitions', 'select ensure_partitions()'),
 ]
 

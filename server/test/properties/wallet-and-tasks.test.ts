@@ -102,8 +102,8 @@ const kinds = Object.fromEntries(
     end: `select end_tasks_v1($1, array[$2]::bigint[], $3, $4, $5, $6)`,
     retry: `select * from retry_task_v3($1, $2, $3, '{open}', 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
       interval '1 hour', null, null, true)`,
-    join: `select extend_membership_v1($1, 'monthly', interval '30 days')`,
-    lapse: `select shorten_membership_v1($1, interval '1000 days')`,
+    join: `select extend_membership_v2($1, 'monthly', 1, interval '30 days')`,
+    lapse: `select shorten_membership_v2($1, 1, interval '1000 days')`,
   }).map(([name, text]) => [name, statement(`model ${name}`, text)]),
 )
 

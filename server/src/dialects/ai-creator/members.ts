@@ -8,7 +8,7 @@ import { presentTime } from './time.ts'
  * `member_expired_at` (facts/ai-creator.md, 1 Auth). Whoever is no member, or no longer one, has neither type nor end.
  */
 export function presentStanding(available: Credits, membership: Membership | null) {
-  const end = membership?.isActive ? presentTime(membership.endsAt) : null
+  const end = membership?.isActive && membership.endsAt ? presentTime(membership.endsAt) : null
   return {
     credit_balance: toNumber(available),
     credits: toNumber(available),

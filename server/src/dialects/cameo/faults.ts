@@ -53,6 +53,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   ids: '作品',
   code: '卡密',
   plan_type: '会员套餐',
+  payment_method: '支付方式',
   image: '图片',
   video: '视频',
   avatar: '头像',

@@ -1,3 +1,4 @@
+import { fen } from '../../kernel/fen.ts'
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
 import { characters } from './house-characters.ts'
@@ -34,6 +35,21 @@ export const preset: Preset = {
   gatewayOptions: {},
   orderHandle: (_item, nowMs, random) =>
     `C${new Date(nowMs).toISOString().slice(0, 10).replaceAll('-', '')}${random.digits(12)}`,
+  // What its front-end shows (facts/cameo.md, 3).
+  plans: [
+    {
+      ...{ id: 'monthly', name: '月度会员', priceFen: fen(1_998n), days: 30 },
+      ...{ level: 1, credits: units(2_000), vouchers: 1 },
+    },
+    {
+      ...{ id: 'yearly', name: '年度会员', priceFen: fen(9_998n), days: 365 },
+      ...{ level: 2, credits: units(2_000), vouchers: 1 },
+    },
+    {
+      ...{ id: 'lifetime', name: '永久会员', priceFen: fen(29_998n), days: null },
+      ...{ level: 2, credits: units(2_000), vouchers: 1 },
+    },
+  ],
   notifyPath: (channelUuid) => `/api/v1/payment/notify/${channelUuid}`,
   needsApproval: false,
   mostAttempts: 3,

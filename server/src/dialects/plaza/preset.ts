@@ -1,3 +1,4 @@
+import { fen } from '../../kernel/fen.ts'
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
 import { presentTime } from './time.ts'
@@ -44,6 +45,13 @@ export const preset: Preset = {
   gatewayOptions: {},
   orderHandle: (_item, nowMs, random) =>
     `P${presentTime(new Date(nowMs)).slice(0, 10).replaceAll('-', '')}${random.digits(12)}`,
+  // Neither is in the document: the price of power is that of ai-creator, the plans are near those of cameo's front-end.
+  creditsPerYuan: units(10),
+  plans: [
+    { id: 'monthly', name: '月度VIP会员', priceFen: fen(1_998n), days: 30 },
+    { id: 'quarterly', name: '季度VIP会员', priceFen: fen(4_998n), days: 90 },
+    { id: 'yearly', name: '年度VIP会员', priceFen: fen(9_998n), days: 365, level: 2 },
+  ],
   notifyPath: (channelUuid) => `/api/v1/payment/notify/${channelUuid}`,
   needsApproval: false,
   mostAttempts: 3,

@@ -7,7 +7,7 @@ const readSession = statement(
   'read session',
   `select a.id as account_id, a.uuid, a.username, a.email, a.role, a.state,
      s.ended_at is not null or s.version <> a.session_version as revoked, s.expires_at <= now() as expired,
-     m.ends_at as member_until
+     case when m.lifetime_level is null then m.ends_at else timestamptz '9999-12-31 00:00:00Z' end as member_until
    from session s join account a on a.id = s.account_id left join membership m on m.account_id = a.id
    where s.id = $1`,
 )

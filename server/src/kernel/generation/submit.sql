@@ -46,7 +46,8 @@ begin
   -- Asked again where the wallet has too little: it may have paid for a membership while this waited for it.
   for v_look in 1..2 loop
     if p_members_free and p_cost > 0
-      and exists (select from membership where account_id = p_account and ends_at > now()) then
+      and exists (select from membership
+        where account_id = p_account and (ends_at > now() or lifetime_level is not null)) then
       cost := 0;
       reason := 'membership';
     end if;
@@ -60,7 +61,8 @@ end $$;
 
 -- Whether an account was a member once and is none now.
 create or replace function is_lapsed_member_v1(p_account bigint) returns boolean language sql stable as $$
-  select exists (select from membership where account_id = p_account and ends_at <= now())
+  select exists (select from membership
+    where account_id = p_account and ends_at <= now() and lifetime_level is null)
 $$;
 
 -- outcome: 'submitted', 'repeated' (the key's own task), 'key_conflict', 'insufficient', 'price_changed',

@@ -15,8 +15,8 @@ import { readOrderById } from './order.ts'
 
 const createOrderStatement = statement(
   'create order',
-  `select outcome, order_id, problem, required, available from create_order_v2($1, $2, $3, $4, $5, $6, $7, $8, $9,
-     $10, $11, $12, $13, $14, $15, make_interval(secs => $16), make_interval(secs => $17), $18, $19, $20)`,
+  `select outcome, order_id, problem, required, available from create_order_v3($1, $2, $3, $4, $5, $6, $7, $8, $9,
+     $10, $11, $12, $13, $14, $15, $16, $17, make_interval(secs => $18), make_interval(secs => $19), $20, $21, $22)`,
 )
 type Created = {
   outcome: string
@@ -42,7 +42,17 @@ const FIRST_POLL_SECONDS = 20
  */
 export type OrderItem =
   | { kind: 'credits'; name: string; credits: Credits; priceFen: Fen }
-  | { kind: 'membership'; name: string; plan: string; days: number; priceFen: Fen }
+  | {
+      kind: 'membership'
+      name: string
+      plan: string
+      level: 1 | 2
+      /** Null for life. */
+      days: number | null
+      credits: Credits
+      vouchers: number
+      priceFen: Fen
+    }
 
 const LEAST_FEN = 1n
 /** 100,000 yuan. */
@@ -89,9 +99,11 @@ export async function createOrder(
     input.method,
     item.name,
     item.kind,
-    item.kind === 'credits' ? item.credits : 0n,
+    item.credits,
     item.kind === 'membership' ? item.plan : null,
+    item.kind === 'membership' ? item.level : 1,
     item.kind === 'membership' ? item.days : null,
+    item.kind === 'membership' ? item.vouchers : 0,
     item.priceFen,
     coupon,
     funds.creditsPerFen,
@@ -118,8 +130,9 @@ async function findFunds(
   const { methods, creditsPerYuan } = context.preset
   if (!methods.includes(method)) throw refusal('payment_method_refused', { method })
   if (method === FROM_WALLET) {
-    if (item.kind !== 'membership' || creditsPerYuan === undefined)
-      throw refusal('payment_method_refused', { method })
+    // Credits buy no credits, nor what comes with them.
+    const isTime = item.kind === 'membership' && item.credits === 0n && item.vouchers === 0
+    if (!isTime || creditsPerYuan === undefined) throw refusal('payment_method_refused', { method })
     return { channelId: null, creditsPerFen: creditsPerYuan / 100n }
   }
   const { channel } =
@@ -146,7 +159,7 @@ function requireCreated(row: Created | undefined, coupon: string | null): bigint
         available: credits(row.available ?? 0n),
       })
   }
-  if (!row || row.order_id === null) throw new Error(`create_order_v2 answered ${row?.outcome}`)
+  if (!row || row.order_id === null) throw new Error(`create_order_v3 answered ${row?.outcome}`)
   return row.order_id
 }
 

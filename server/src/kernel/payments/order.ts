@@ -27,14 +27,16 @@ export type Order = {
   method: string
   name: string
   item: OrderKind
-  /** 0 for a membership. */
+  /** What a membership comes with, too; mostly 0. */
   credits: Credits
   /** Added by a coupon or an activity. */
   bonusCredits: Credits
-  /** What plan a membership is of, and for how many days; null for credits. */
+  /** What plan a membership is of, and for how many days: null for credits, the days also for life. */
   plan: string | null
   days: number | null
-  /** When the membership ended after this order was paid. */
+  /** How many vouchers come with it. */
+  vouchers: number
+  /** When the membership ended after this order was paid; null for life. */
   membershipEndsAt: Date | null
   /** The price before a coupon or an activity, and what is to be paid. */
   listFen: Fen
@@ -63,6 +65,7 @@ export type OrderRow = {
   bonus_credits: bigint
   plan: string | null
   days: number | null
+  vouchers: number
   membership_ends_at: Date | null
   list_fen: bigint | null
   amount_fen: bigint
@@ -77,7 +80,7 @@ export type OrderRow = {
 
 /** The columns of `OrderRow`. */
 export const ORDER_COLUMNS = `id, handle, trade_number, gateway_trade, account_id, channel_id, account_version, method, name, item,
-  credits, bonus_credits, plan, days, membership_ends_at, list_fen, amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
+  credits, bonus_credits, plan, days, vouchers, membership_ends_at, list_fen, amount_fen, currency, state, pay_url, qr_code, created_at, expires_at, paid_at`
 
 /** Turns a row into an order. */
 export function toOrder(row: OrderRow): Order {
@@ -96,6 +99,7 @@ export function toOrder(row: OrderRow): Order {
     bonusCredits: credits(row.bonus_credits),
     plan: row.plan,
     days: row.days,
+    vouchers: row.vouchers,
     membershipEndsAt: row.membership_ends_at,
     listFen: fen(row.list_fen ?? row.amount_fen),
     amountFen: fen(row.amount_fen),

@@ -5,9 +5,9 @@
 -- when there is too little credit, nothing is left of it.
 -- outcome: 'created', 'repeated', 'key_conflict', 'account_ended', 'coupon_refused' with `problem`, 'insufficient'
 -- with what is `required` and `available`.
-create or replace function create_order_v2(
+create or replace function create_order_v3(
   p_key bytea, p_account bigint, p_handle text, p_trade_number text, p_channel bigint, p_method text, p_name text,
-  p_item text, p_credits bigint, p_plan text, p_days int, p_list_fen bigint, p_coupon text, p_credits_per_fen bigint,
+  p_item text, p_credits bigint, p_plan text, p_level int, p_days int, p_vouchers int, p_list_fen bigint, p_coupon text, p_credits_per_fen bigint,
   p_return_url text, p_lifetime interval, p_first_poll interval,
   p_idempotency_scope text, p_idempotency_key text, p_body_hash bytea,
   out outcome text, out order_id bigint, out problem text, out required bigint, out available bigint)
@@ -51,18 +51,23 @@ begin
       if v_entry is null then
         raise exception 'too little credit' using errcode = 'AT001';
       end if;
-      v_ends := extend_membership_v1(p_account, p_plan, make_interval(hours => 24 * p_days));
+      if p_days is not null then
+        v_ends := extend_membership_v2(p_account, p_plan, p_level, make_interval(hours => 24 * p_days));
+      end if;
       update coupon_claim c set state = 'used', used_at = now() where c.id = v_deal.claim_id;
     end if;
     insert into payment_order (id, handle, trade_number, account_id, channel_id, account_version, method, name, item,
-      credits, bonus_credits, plan, days, list_fen, amount_fen, claim_id, activity_id, return_url, expires_at,
+      credits, bonus_credits, plan, level, days, vouchers, list_fen, amount_fen, claim_id, activity_id, return_url, expires_at,
       next_poll_at, state, entry_id, paid_at, membership_ends_at) overriding system value
     values (order_id, p_handle, p_trade_number, p_account, p_channel,
       coalesce((select account_version from payment_channel where id = p_channel), 1), p_method, p_name, p_item,
-      p_credits, v_deal.bonus, p_plan, p_days, p_list_fen, v_deal.amount_fen, v_deal.claim_id, v_deal.activity_id,
+      p_credits, v_deal.bonus, p_plan, p_level, p_days, p_vouchers, p_list_fen, v_deal.amount_fen, v_deal.claim_id, v_deal.activity_id,
       p_return_url, now() + p_lifetime, case when v_entry is null then now() + p_first_poll end,
       case when v_entry is null then 'created' else 'paid' end, v_entry, case when v_entry is not null then now() end,
       v_ends);
+    if v_entry is not null and p_days is null then
+      perform set_lifetime_v1(p_account);
+    end if;
   exception
     -- Whatever was reserved is free again.
     when sqlstate 'AT001' then
@@ -139,7 +144,7 @@ end $$;
 -- Credits an order for a payment that has been verified in every respect but one: that it is the first. The
 -- guarded update decides; the unique effect of the entry stands behind it. Channel and amount are compared here
 -- once more, where nothing can come between. With it go all that the payment means: the coupon is used, a membership
--- extended, whoever invited the payer rewarded, the day's figures kept.
+-- extended, its vouchers given, whoever invited the payer rewarded, the day's figures kept.
 -- An order whose price promised what another one has taken since it expired buys what its money buys at the list
 -- price: then `reduced` is true.
 -- outcome: 'credited', 'repeated' (had been credited), 'closed' (takes no payment any more), 'mismatch'.
@@ -171,18 +176,24 @@ begin
   if not use_promotions_v1(v_order) then
     reduced := true;
     v_order.bonus_credits := 0;
-    if v_order.item = 'credits' then
-      v_order.credits := greatest(1, v_order.credits::numeric * v_order.amount_fen / v_order.list_fen)::bigint;
-    else
+    v_order.credits := case when v_order.credits = 0 then 0
+      else greatest(1, v_order.credits::numeric * v_order.amount_fen / v_order.list_fen)::bigint end;
+    v_order.vouchers := v_order.vouchers * v_order.amount_fen / v_order.list_fen;
+    -- Nothing is less than a membership for life, so that stays one.
+    if v_order.days is not null then
       v_order.days := greatest(1, v_order.days * v_order.amount_fen / v_order.list_fen);
     end if;
   end if;
   v_referral := lock_wallets_v1(v_order.account_id, null, 'pending');
-  if v_order.item = 'credits' then
+  if v_order.credits > 0 then
     v_entry := post_entry_v1(p_key, v_order.account_id, 'purchase', null, 'sales', 'available', v_order.credits,
       'order:' || p_order, null, v_order.trade_number, null, null, null);
-  else
-    v_order.membership_ends_at := extend_membership_v1(v_order.account_id, v_order.plan,
+  end if;
+  if v_order.vouchers > 0 then
+    perform post_vouchers_v1(v_order.account_id, v_order.vouchers, 'order:' || p_order, null, null);
+  end if;
+  if v_order.item = 'membership' and v_order.days is not null then
+    v_order.membership_ends_at := extend_membership_v2(v_order.account_id, v_order.plan, v_order.level,
       make_interval(hours => 24 * v_order.days));
   end if;
   if v_order.bonus_credits > 0 then
@@ -195,15 +206,20 @@ begin
     perform complete_referral_v1(p_key, v_referral, p_order, p_referral_reward);
   end if;
   update payment_order set state = 'paid', entry_id = v_entry, credits = v_order.credits,
-    bonus_credits = v_order.bonus_credits, days = v_order.days, membership_ends_at = v_order.membership_ends_at,
+    bonus_credits = v_order.bonus_credits, days = v_order.days, vouchers = v_order.vouchers,
+    membership_ends_at = v_order.membership_ends_at,
     gateway_trade = p_gateway_trade, settled_by = p_settled_by, paid_at = now(), updated_at = now(), next_poll_at = null
   where id = p_order returning * into v_order;
+  if v_order.item = 'membership' and v_order.days is null then
+    perform set_lifetime_v1(v_order.account_id);
+  end if;
   perform count_order_v1(v_order, 1);
   outcome := 'credited';
 end $$;
 
--- Takes back what a paid order gave, before money is returned: its credits with what was added to them, the membership
--- it bought as far as that is not over, the reward of whoever invited its payer as far as that is not spent.
+-- Takes back what a paid order gave, before money is returned: its credits with what was added to them, its vouchers as
+-- far as there are any left, the membership it bought as far as that is not over, the reward of whoever invited its
+-- payer as far as that is not spent.
 -- A membership that was paid from the wallet is paid back to it in the same step.
 -- outcome: 'claimed', 'refunded' (nothing is left to do), 'not_refundable', 'insufficient' (already spent).
 create or replace function claim_refund_v2(p_key bytea, p_order bigint, p_operator bigint) returns text
@@ -220,7 +236,7 @@ begin
   end if;
   v_referral := lock_wallets_v1(v_order.account_id, p_order, 'completed');
   begin
-    if v_order.item = 'credits' then
+    if v_order.credits > 0 then
       v_entry := post_entry_v1(p_key, v_order.account_id, 'purchase_refund', null, 'available', 'sales',
         v_order.credits, 'refund:' || p_order || ':' || coalesce(v_order.refund_entry_id, 0), null,
         v_order.trade_number, p_operator, null, null);
@@ -236,9 +252,19 @@ begin
   exception when sqlstate 'AT001' then
     return 'insufficient';
   end;
+  if v_order.vouchers > 0 then
+    select least(vouchers, v_order.vouchers) into v_order.vouchers_taken
+    from wallet where account_id = v_order.account_id;
+    if v_order.vouchers_taken > 0 then
+      perform post_vouchers_v1(v_order.account_id, -v_order.vouchers_taken,
+        'order-refund:' || p_order || ':' || v_order.refunds, null, p_operator);
+    end if;
+  end if;
   if v_order.item = 'membership' then
-    v_order.membership_taken_us := extract(epoch from
-      shorten_membership_v1(v_order.account_id, make_interval(hours => 24 * v_order.days))) * 1000000;
+    if v_order.days is not null then
+      v_order.membership_taken_us := extract(epoch from shorten_membership_v2(v_order.account_id, v_order.level,
+        make_interval(hours => 24 * v_order.days))) * 1000000;
+    end if;
     if v_order.channel_id is null then
       select amount into v_paid from entry where id = v_order.entry_id;
       v_entry := post_entry_v1(p_key, v_order.account_id, 'membership_refund', null, 'sales', 'available', v_paid,
@@ -250,8 +276,12 @@ begin
   end if;
   update payment_order set state = case when channel_id is null then 'refunded' else 'refunding' end,
     refunded_at = case when channel_id is null then now() end, refund_entry_id = coalesce(v_entry, refund_entry_id),
-    refunds = refunds + 1, membership_taken_us = v_order.membership_taken_us, updated_at = now()
+    refunds = refunds + 1, membership_taken_us = v_order.membership_taken_us,
+    vouchers_taken = v_order.vouchers_taken, updated_at = now()
   where id = p_order;
+  if v_order.item = 'membership' and v_order.days is null then
+    perform set_lifetime_v1(v_order.account_id);
+  end if;
   perform count_order_v1(v_order, -1);
   return case when v_order.channel_id is null then 'refunded' else 'claimed' end;
 end $$;
@@ -272,11 +302,16 @@ begin
     return true;
   end if;
   v_referral := lock_wallets_v1(v_order.account_id, p_order, 'reversed');
-  if v_order.item = 'credits' then
+  if v_order.credits > 0 then
     perform post_entry_v1(p_key, v_order.account_id, 'purchase_refund', null, 'sales', 'available', v_order.credits,
       'refund-undone:' || v_order.refund_entry_id, null, v_order.trade_number, null, null, null);
-  elsif v_order.membership_taken_us > 0 then
-    perform extend_membership_v1(v_order.account_id, v_order.plan,
+  end if;
+  if v_order.vouchers_taken > 0 then
+    perform post_vouchers_v1(v_order.account_id, v_order.vouchers_taken,
+      'order-refund-undone:' || p_order || ':' || v_order.refunds, null, null);
+  end if;
+  if v_order.membership_taken_us > 0 then
+    perform extend_membership_v2(v_order.account_id, v_order.plan, v_order.level,
       v_order.membership_taken_us * interval '1 microsecond');
   end if;
   if v_order.bonus_credits > 0 then
@@ -286,7 +321,11 @@ begin
   if v_referral.id is not null then
     perform restore_referral_v1(p_key, v_referral);
   end if;
-  update payment_order set state = 'paid', membership_taken_us = null, updated_at = now() where id = p_order;
+  update payment_order set state = 'paid', membership_taken_us = null, vouchers_taken = null, updated_at = now()
+  where id = p_order;
+  if v_order.item = 'membership' and v_order.days is null then
+    perform set_lifetime_v1(v_order.account_id);
+  end if;
   perform count_order_v1(v_order, 1);
   return true;
 end $$;

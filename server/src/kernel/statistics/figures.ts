@@ -28,7 +28,7 @@ const readFigures = statement(
      coalesce((select within from span where name = 'revenue_fen'), 0)::bigint as revenue_fen,
      coalesce((select within from span where name = 'credits_sold'), 0)::bigint as credits_sold,
      coalesce((select total from span where name = 'payers'), 0)::bigint as payers,
-     (select count(*) from membership where ends_at > now()) as active_members`,
+     (select count(*) from membership where ends_at > now() or lifetime_level is not null) as active_members`,
 )
 
 type Row = {

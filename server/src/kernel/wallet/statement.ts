@@ -22,8 +22,8 @@ export type EntryKind =
   | 'membership'
   | 'membership_refund'
 
-/** What an entry was about: a task's kind; for gifts an order that came with more, or an invitation. */
-export type EntryTopic = TaskKind | 'order' | 'referral'
+/** What an entry was about: a task's kind; for gifts an order that came with more, an invitation, or a redeemed code. */
+export type EntryTopic = TaskKind | 'order' | 'referral' | 'code'
 
 /** A row of the statement: what changed the available balance. `amount` is negative for what was taken. */
 export type StatementRow = {

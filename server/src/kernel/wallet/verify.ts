@@ -73,13 +73,24 @@ const heldOverall = statement(
    where w.account_id > $1 and w.account_id <= $2 and w.held <> coalesce(h.open, 0) limit 20`,
 )
 
+const brokenVouchers = statement(
+  'verify vouchers',
+  `select w.account_id::text as account, w.vouchers::text, coalesce(v.total, 0)::text as entries_say
+   from wallet w left join lateral (
+     select sum(amount) as total, (array_agg(balance_after order by id desc))[1] as last
+     from voucher_entry where account_id = w.account_id) v on true
+   where w.account_id > $1 and w.account_id <= $2
+     and (w.vouchers <> coalesce(v.total, 0) or w.vouchers <> coalesce(v.last, 0))
+   limit 20`,
+)
+
 const accountRange = statement('last account', 'select coalesce(max(account_id), 0) as last from wallet')
 
 // So many wallets a statement: none runs for long, and each sees one consistent moment.
 const WALLETS_AT_ONCE = 1_000n
 
 /**
- * Checks all books of the site: chains, balances, holds against tasks. Works on a live system; each batch of
+ * Checks all books of the site: chains, balances, holds against tasks, vouchers. Works on a live system; each batch of
  * wallets is read in one snapshot.
  *
  * @returns what is broken; an empty list means that the books are true.
@@ -97,6 +108,7 @@ export async function verifyLedger(context: Context): Promise<Finding[]> {
     add('wallets', await context.db.rows(brokenWallets, [from, to]))
     add('holds', await context.db.rows(brokenHolds, [from, to]))
     add('held', await context.db.rows(heldOverall, [from, to]))
+    add('vouchers', await context.db.rows(brokenVouchers, [from, to]))
   }
   return findings
 }
