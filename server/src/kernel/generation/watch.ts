@@ -37,6 +37,8 @@ const MOST_AT_ONCE = 250
 /** Who was away shorter than it takes to notice (two unanswered pings) has missed no end. */
 const RECENT_SECONDS = 60
 const MOST_RECENT = 100
+/** What the regular round looks back to: far enough for an end that no event told of since the round before. */
+const ROUND = { most: 20, seconds: 12 }
 /** Tasks whose owner is remembered, so that those of nobody who watches are read once and not at each event. */
 const MOST_OWNERS = 50_000
 /** Tasks of one account that a listener's memory holds; the oldest ended ones are forgotten first. */
@@ -99,7 +101,7 @@ export function openTaskWatch(context: Context): TaskWatch {
   /** Tasks that were on their way when they were last read, with their accounts. */
   const open = new Map<bigint, bigint>()
   const changed = new Set<bigint>()
-  /** Accounts to be read with what ended a moment ago, and those of which the open tasks will do. */
+  /** Accounts to be read with all that ended a moment ago, and those whose turn it is in the regular round. */
   const newcomers = new Set<bigint>()
   const again = new Set<bigint>()
   let timer: NodeJS.Timeout | undefined
@@ -143,7 +145,8 @@ export function openTaskWatch(context: Context): TaskWatch {
       if (ids.length > 0) await deliver(await context.db.rows(readChanged, [ids]))
       if (fresh.length > 0)
         await deliver(await context.db.rows(readOfAccounts, [fresh, MOST_RECENT, RECENT_SECONDS]))
-      if (known.length > 0) await deliver(await context.db.rows(readOfAccounts, [known, 0, 0]))
+      if (known.length > 0)
+        await deliver(await context.db.rows(readOfAccounts, [known, ROUND.most, ROUND.seconds]))
     } catch (error) {
       for (const id of ids) changed.add(id)
       for (const id of fresh) newcomers.add(id)
