@@ -111,9 +111,9 @@ const instant: Provider = {
   }),
 }
 
-export function openSite(place: Place): Promise<Site> {
+export function openSite(place: Place, dialect: Dialect = benchDialect): Promise<Site> {
   return createSite({
-    dialect: benchDialect,
+    dialect,
     ...place,
     publicUrl: 'http://localhost:3334',
     secretKey: 'a bench secret of more than thirty-two bytes',

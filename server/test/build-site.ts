@@ -2,10 +2,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
 import { pino } from 'pino'
 import { waliassets } from '../src/dialects/waliassets/dialect.ts'
 import { buildApp } from '../src/http/app.ts'
 import type { Dialect } from '../src/http/dialect.ts'
+import type { LiveLimits } from '../src/http/live.ts'
 import { createMetrics } from '../src/http/metrics.ts'
 import type { TaskWorker } from '../src/jobs/task-worker.ts'
 import { startTaskWorker } from '../src/jobs/task-worker.ts'
@@ -48,13 +50,16 @@ export async function buildSite(
     preset?: Partial<Preset>
     dialect?: Dialect
     now?: () => Date
+    /** Where its lines go; nowhere unless given. */
+    log?: Logger
+    liveLimits?: Partial<LiveLimits>
   } = {},
 ): Promise<TestSite> {
   const connection = await createTestDatabase()
   const dataDir = await mkdtemp(join(tmpdir(), 'atelier-site-'))
   const base = options.dialect ?? waliassets
   const dialect = { ...base, preset: { ...base.preset, ...options.preset } }
-  const log = pino({ level: process.env.TEST_LOG ?? 'silent' })
+  const log = options.log ?? pino({ level: process.env.TEST_LOG ?? 'silent' })
   const open = () =>
     createSite({
       dialect,
@@ -80,6 +85,7 @@ export async function buildSite(
     metrics: createMetrics(first.context, () => 0),
     trustProxy: [],
     formsDir: join(dataDir, 'forms'),
+    ...(options.liveLimits && { liveLimits: options.liveLimits }),
   })
   return {
     context: first.context,

@@ -1,5 +1,5 @@
 import { mkdtemp } from 'node:fs/promises'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,6 +21,8 @@ import { mountFiles } from './files.ts'
 import { BrokenForm, mountForms, withFiles } from './forms.ts'
 import { mountHandoff } from './handoff.ts'
 import { shorten, toIssues, unstorablePart } from './issues.ts'
+import type { LiveLimits } from './live.ts'
+import { isHandshake, mountLive } from './live.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
 import { mountPages } from './pages.ts'
@@ -41,6 +43,8 @@ type AppOptions = {
   formsDir?: string
   /** How long a request may take to arrive, head and body; 30 s unless given. */
   requestTimeoutMs?: number
+  /** What sockets may cost, where it is not the usual. */
+  liveLimits?: Partial<LiveLimits>
 }
 
 /**
@@ -64,6 +68,7 @@ export async function buildApp(
   }
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
   const latest = new WeakMap<Socket, ServerResponse>()
+  const { live } = dialect
   const app = fastify({
     loggerInstance: options.logger,
     // A logger of its own for each request costs more than most requests do.
@@ -78,6 +83,8 @@ export async function buildApp(
       connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
       // Refused in the envelope, below.
       requireHostHeader: false,
+      // Whoever asks for an upgrade elsewhere is answered as if they had not (RFC 9110, 7.8).
+      ...(live && { shouldUpgradeCallback: (request: IncomingMessage) => isHandshake(live, request) }),
     },
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
@@ -164,6 +171,10 @@ export async function buildApp(
   mountCashier(app, context, dialect)
   mountPages(app, dialect)
   if (dialect.preset.platforms) mountHandoff(app, context)
+  if (live) {
+    const { logger: log, metrics, liveLimits: limits = {} } = options
+    mountLive(app, context, { dialect, live, tokens, view, metrics, log, limits })
+  }
   for (const route of dialect.routes) mount(app, context, dialect, route, tokens, view)
   return app
 }

@@ -4,6 +4,7 @@ import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
 import type { TaskFile } from '../kernel/generation/task.ts'
+import type { TaskNews } from '../kernel/generation/watch.ts'
 import type { Preset, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
@@ -207,6 +208,22 @@ export type Page = {
   render: (request: { query: Readonly<Record<string, string>>; root: string }) => string | Promise<string>
 }
 
+/** Live progress over WebSocket, for a document that has it; see `live.ts`. */
+export type Live = {
+  /** From the root; a trailing slash changes nothing. */
+  paths: readonly string[]
+  /** What a socket is closed with that shows no good token, or whose session ended. */
+  refusedCode: number
+  /** What is said then: the sentence of the refusal that a request would get. */
+  reason: (refusal: Pick<Reply, 'body'>) => string
+  /** What is said when a socket is closed for what it costs, or because the site stops. */
+  reasons: Readonly<Record<'tooMany' | 'slow' | 'flood' | 'stopping', string>>
+  /** To whoever asks for the path without a proper handshake. */
+  notUpgraded: () => Reply
+  /** The message about a task; null for one that the document has no messages for. */
+  present: (news: TaskNews, view: View) => object | null
+}
+
 /** One published API as data and small functions. */
 export type Dialect = {
   name: string
@@ -219,4 +236,5 @@ export type Dialect = {
   reference: Reference
   /** Pages that its document sends people to. */
   pages?: readonly Page[]
+  live?: Live
 }

@@ -5,6 +5,12 @@ import { openFindings } from '../kernel/wallet/invariants.ts'
 
 export type Metrics = {
   request: (method: string, route: string, status: number, code: string, ms: number) => void
+  /** Sockets of live progress: those that are let in, what is sent to them, and why they end. */
+  live: {
+    sockets: (change: 1 | -1) => void
+    message: (of: 'progress' | 'end') => void
+    closed: (why: string) => void
+  }
   /** The Prometheus text of this moment. */
   render: () => Promise<{ contentType: string; text: string }>
 }
@@ -46,7 +52,26 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
   const connections = gauge('atelier_db_connections', 'Database connections of this process.', ['state'])
   const findings = gauge('atelier_invariant_broken', 'An invariant that does not hold (1).', ['check'])
 
+  const sockets = gauge('atelier_live_sockets', 'Sockets that are told of their tasks.')
+  const messages = new Counter({
+    name: 'atelier_live_messages_total',
+    help: 'Messages sent to sockets, by what they tell.',
+    labelNames: ['of'],
+    registers,
+  })
+  const closed = new Counter({
+    name: 'atelier_live_closed_total',
+    help: 'Sockets that ended, by why.',
+    labelNames: ['why'],
+    registers,
+  })
+
   return {
+    live: {
+      sockets: (change) => sockets.inc(change),
+      message: (of) => messages.inc({ of }),
+      closed: (why) => closed.inc({ why }),
+    },
     request: (method, route, status, code, ms) => {
       requests.inc({ method, route, status, code })
       seconds.observe({ route }, ms / 1000)

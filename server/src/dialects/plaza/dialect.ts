@@ -4,6 +4,7 @@ import { authRoutes } from './auth.ts'
 import { configRoutes } from './config.ts'
 import { faults } from './faults.ts'
 import { generateRoutes } from './generate.ts'
+import { live } from './live.ts'
 import { powerRoutes } from './power.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference/index.ts'
@@ -31,4 +32,5 @@ export const plaza: Dialect = {
     ...configRoutes,
   ],
   reference,
+  live,
 }

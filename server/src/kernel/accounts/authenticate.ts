@@ -1,5 +1,6 @@
 import { statement } from '../../db/database.ts'
 import type { Actor, Context } from '../context.ts'
+import type { KernelError } from '../errors.ts'
 import { refusal } from '../errors.ts'
 import type { CachedSession } from './session-cache.ts'
 
@@ -28,10 +29,16 @@ export async function authenticate(context: Context, sessionId: string): Promise
     if (!row) throw refusal('account_missing')
     context.sessions.set(sessionId, row, epoch)
   }
-  if (row.state === 'closed') throw refusal('account_missing')
-  if (row.state === 'disabled') throw refusal('account_disabled')
-  if (row.revoked) throw refusal('credentials_revoked')
-  if (row.expired) throw refusal('credentials_expired')
+  const ended = whyEnded(row)
+  if (ended) throw ended
   const { account_id: accountId, uuid, username, email, role, member_until: memberUntil } = row
   return { accountId, uuid, username, email, role, sessionId, memberUntil }
+}
+
+/** Why a session opens nothing any more; null while it does. */
+export function whyEnded(row: Pick<CachedSession, 'state' | 'revoked' | 'expired'>): KernelError | null {
+  if (row.state === 'closed') return refusal('account_missing')
+  if (row.state === 'disabled') return refusal('account_disabled')
+  if (row.revoked) return refusal('credentials_revoked')
+  return row.expired ? refusal('credentials_expired') : null
 }
