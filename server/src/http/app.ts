@@ -14,6 +14,8 @@ import { KernelError, refusal } from '../kernel/errors.ts'
 import { fileUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
+import { EventStream } from './dialect.ts'
+import { EVENT_STREAM_HEADERS, openEventStream } from './event-stream.ts'
 import { mountFiles } from './files.ts'
 import { mountHandoff } from './handoff.ts'
 import { shorten, toIssues, unstorablePart } from './issues.ts'
@@ -211,8 +213,26 @@ function mount(
           : null,
         files: [],
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
+        whenLeft: (listener) => {
+          reply.raw.once('close', () => {
+            if (!reply.raw.writableFinished) listener()
+          })
+        },
       }
       const answer = await route.handle(context, request.actor ?? request.grant ?? null, what, view)
+      if (answer.body instanceof EventStream) {
+        const stream = openEventStream(answer.body, {
+          check: async () => {
+            if (request.actor) await authenticate(context, request.actor.sessionId)
+          },
+          explain: (error) => explain(dialect, error as FastifyError, route).reply,
+        })
+        return send(
+          reply,
+          { ...answer, body: stream, headers: { ...EVENT_STREAM_HEADERS, ...answer.headers } },
+          'ok',
+        )
+      }
       return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })
