@@ -10,6 +10,7 @@ const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\ud840-\ud
  * be exact.
  */
 export function estimateTokens(text: string): number {
-  const wide = text.match(WIDE)?.length ?? 0
-  return wide + Math.ceil((text.length - wide) / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE
+  const wide = text.match(WIDE) ?? []
+  const others = text.length - wide.join('').length
+  return wide.length + Math.ceil(others / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE
 }
