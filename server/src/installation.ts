@@ -91,5 +91,6 @@ export const SQL_SOURCES = {
     'kernel/promotions/joining.sql',
     'kernel/accounts/administer.sql',
     'kernel/publishing/publish.sql',
+    'kernel/assistant/reply.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }

@@ -10,6 +10,7 @@ import type { Dialect } from './http/dialect.ts'
 import { SQL_SOURCES } from './installation.ts'
 import { createAccount } from './kernel/accounts/register.ts'
 import { createSessionCache } from './kernel/accounts/session-cache.ts'
+import { closeDesk } from './kernel/assistant/reply-desk.ts'
 import { applyPreset } from './kernel/catalog/apply-preset.ts'
 import { openCatalog } from './kernel/catalog/catalog.ts'
 import { applyHouseCharacters } from './kernel/characters/apply-preset.ts'
@@ -108,6 +109,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   return {
     context,
     close: async () => {
+      await closeDesk(context)
       catalog.close()
       mail.close()
       files.close()

@@ -120,6 +120,16 @@ export interface Connection {
   url: string;
 }
 
+export interface Conversation {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  deleted_at: Date | null;
+  id: Generated<bigint>;
+  messages: Generated<number>;
+  title: string;
+  updated_at: Generated<Date>;
+}
+
 export interface Coupon {
   claims: Generated<number>;
   code: string;
@@ -254,6 +264,21 @@ export interface Membership {
   plan: string;
   started_at: Date;
   updated_at: Generated<Date>;
+}
+
+export interface Message {
+  content: string;
+  conversation_id: bigint;
+  created_at: Generated<Date>;
+  ended_at: Date | null;
+  has_text: boolean;
+  id: Generated<bigint>;
+  is_cut: Generated<boolean>;
+  role: string;
+  state: Generated<string>;
+  stop_asked_at: Date | null;
+  task_id: bigint;
+  tokens: Generated<number>;
 }
 
 export interface Migration {
@@ -622,6 +647,7 @@ export interface DB {
   channel: Channel;
   character: Character;
   connection: Connection;
+  conversation: Conversation;
   coupon: Coupon;
   coupon_claim: CouponClaim;
   daily_figure: DailyFigure;
@@ -634,6 +660,7 @@ export interface DB {
   idempotency: Idempotency;
   loose_file: LooseFile;
   membership: Membership;
+  message: Message;
   migration: Migration;
   model: Model;
   participation: Participation;

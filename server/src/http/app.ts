@@ -17,6 +17,8 @@ import { KernelError, refusal } from '../kernel/errors.ts'
 import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
+import { EventStream } from './dialect.ts'
+import { EVENT_STREAM_HEADERS, openEventStream } from './event-stream.ts'
 import { mountFiles } from './files.ts'
 import { BrokenForm, mountForms, withFiles } from './forms.ts'
 import { mountHandoff } from './handoff.ts'
@@ -230,11 +232,29 @@ function mount(
           ? { body: request.rawBody ?? '', header: (name) => headerOf(request, name) }
           : null,
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
+        whenLeft: (listener) => {
+          reply.raw.once('close', () => {
+            if (!reply.raw.writableFinished) listener()
+          })
+        },
       }
       const actor = request.actor ?? request.grant ?? null
       const answer = await withFiles(request, (files) =>
         route.handle(context, actor, { ...what, files }, view),
       )
+      if (answer.body instanceof EventStream) {
+        const stream = openEventStream(answer.body, {
+          check: async () => {
+            if (request.actor) await authenticate(context, request.actor.sessionId)
+          },
+          explain: (error) => explain(dialect, error as FastifyError, route).reply,
+        })
+        return send(
+          reply,
+          { ...answer, body: stream, headers: { ...EVENT_STREAM_HEADERS, ...answer.headers } },
+          'ok',
+        )
+      }
       return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })

@@ -9,10 +9,31 @@ import type { Preset, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
 /**
- * What goes back over the wire. A `Readable` as the body is streamed as fast as the client reads; when it fails in
+ * What goes back over the wire. An `EventStream` as the body is sent as server-sent events. A `Readable` as the body is streamed as fast as the client reads; when it fails in
  * the middle the connection is broken off, so the route names its content type.
  */
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
+
+/** Takes the events of a stream, each anything that JSON can say. */
+export type EventSink = { send: (event: unknown) => void; end: () => void }
+
+/**
+ * An answer that comes bit by bit (`text/event-stream`). It ends by itself, when the client goes away or reads too slowly,
+ * and when the session ends.
+ */
+export class EventStream {
+  /** Begins to hand over events; the first may come at once. Called once. */
+  readonly follow: (sink: EventSink) => void
+  /** Told that nobody takes any more: the client has `left`, or reads too slowly. May be told more than once. */
+  readonly leave: (why: 'left' | 'slow') => void
+  /** The last event where the session ended meanwhile: the refusal that its next request would meet. */
+  readonly refused: (refusal: Reply) => unknown
+  constructor(source: Pick<EventStream, 'follow' | 'leave' | 'refused'>) {
+    this.follow = source.follow
+    this.leave = source.leave
+    this.refused = source.refused
+  }
+}
 
 /**
  * Who may call a route: anybody, an account, an administrator, or whoever has a refresh token, which opens no other.
@@ -53,6 +74,8 @@ export type RouteRequest<Body> = {
   /** Files that came with a form, in the order they came; empty for any other body. */
   files: readonly SentFile[]
   origin: Origin
+  /** Calls `listener` if the client goes away before it has its whole answer. */
+  whenLeft: (listener: () => void) => void
 }
 
 /**

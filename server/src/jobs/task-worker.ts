@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Context } from '../kernel/context.ts'
 import { advanceTask } from '../kernel/generation/advance.ts'
-import type { Claimed } from '../kernel/generation/claim.ts'
+import type { Claimed, ClaimedReply } from '../kernel/generation/claim.ts'
 import { claimTasks, extendLeases, returnTasks } from '../kernel/generation/claim.ts'
 
 export type TaskWorker = {
@@ -18,7 +18,7 @@ const EXTEND_EVERY_MS = 2_500
 /** While a worker has enough to do, finished places are gathered this long before they are filled again. */
 const GATHER_MS = 4
 
-type Held = { task: Claimed; abort: AbortController; settled: Promise<void> }
+type Held = { task: Claimed | ClaimedReply; abort: AbortController; settled: Promise<void> }
 
 /**
  * Works through the task queue of a site: claims what is due in batches, keeps the leases while it works, and
@@ -37,7 +37,7 @@ export function startTaskWorker(
   let inFlight: Promise<void> = Promise.resolve()
   let again = false
 
-  const run = (task: Claimed): void => {
+  const run = (task: Claimed | ClaimedReply): void => {
     const abort = new AbortController()
     const settled = advanceTask(context, task, abort.signal)
       .catch((error) => {
@@ -69,7 +69,7 @@ export function startTaskWorker(
         again = false
         const room = options.concurrency - held.size
         if (room <= 0) break
-        const claimed = await claimTasks(context, name, room, leaseMs)
+        const claimed = await claimTasks<Claimed | ClaimedReply>(context, name, room, leaseMs)
         for (const task of claimed) run(task)
         // A full batch means that there may be more.
         if (claimed.length === room) again = true

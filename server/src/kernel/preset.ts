@@ -17,6 +17,7 @@ export type Preset = AccountPreset &
   ToolPreset &
   UploadPreset &
   CharacterPreset &
+  AssistantPreset &
   PublishingPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
@@ -115,6 +116,13 @@ export type ToolPreset = {
   templatesOff: readonly string[]
   /** The writing tools that are offered, in the order they are listed; each has a price of its own from the start. */
   writingTools?: readonly WritingTool[]
+}
+
+export type AssistantPreset = {
+  /** How much of a conversation a model is sent, in estimated tokens; about 4,000 unless given. */
+  assistantMemoryTokens?: number
+  /** How long a reply may be, in the model's tokens; 2,000 unless given. */
+  assistantReplyTokens?: number
 }
 
 export type UploadPreset = {

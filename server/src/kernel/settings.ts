@@ -1,3 +1,4 @@
+import { USUAL_MEMORY_TOKENS, USUAL_REPLY_TOKENS } from './assistant/bounds.ts'
 import { refusal } from './errors.ts'
 import { fen, formatYuan, parseYuan } from './fen.ts'
 import { parseCredits, toText } from './money.ts'
@@ -39,6 +40,17 @@ const seconds = (pick: 'taskMs' | 'sessionMs', least: number, most: number): Set
 
 const MOST_LISTED = 50
 const ID = /^[a-z0-9_-]{1,40}$/
+const tokens = (
+  pick: 'assistantMemoryTokens' | 'assistantReplyTokens',
+  usual: number,
+  most: number,
+): Setting => ({
+  show: (preset) => preset[pick] ?? usual,
+  apply: (preset, value) =>
+    Number.isSafeInteger(value) && Number(value) >= 100 && Number(value) <= most
+      ? { ...preset, [pick]: Number(value) }
+      : null,
+})
 
 /** `[{ "id", "name", "credits", "yuan" }]`, with yuan as text of two decimals at most. */
 function readPackages(value: unknown): Package[] | null {
@@ -142,6 +154,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   },
   session_seconds: seconds('sessionMs', 60, 365 * 86_400),
   task_seconds: seconds('taskMs', 5, 7 * 86_400),
+  assistant_memory_tokens: tokens('assistantMemoryTokens', USUAL_MEMORY_TOKENS, 200_000),
+  assistant_reply_tokens: tokens('assistantReplyTokens', USUAL_REPLY_TOKENS, 16_000),
   limit_auth: limitSetting('auth'),
   limit_generate: limitSetting('generate'),
   limit_read: limitSetting('read'),

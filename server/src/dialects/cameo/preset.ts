@@ -28,7 +28,7 @@ export const preset: Preset = {
     { name: 'veo', title: 'VEO', description: '', kind: 'video', vendor: 'google' },
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
   ],
-  prices: { image: units(10), video: units(50), text: units(1) },
+  prices: { image: units(10), video: units(50), text: units(1), chat: units(1) },
   sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],

@@ -38,7 +38,7 @@ export const preset: Preset = {
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
     { name: 'gpt-3.5-turbo', title: 'GPT-3.5 Turbo', description: '', kind: 'text', vendor: 'openai' },
   ],
-  prices: { image: units(10), video: units(50), text: units(1) },
+  prices: { image: units(10), video: units(50), text: units(1), chat: units(1) },
   sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],

@@ -1,7 +1,7 @@
 import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
-import type { ModelKind } from '../generation/task-input.ts'
+import type { ModelKind, TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
@@ -48,14 +48,14 @@ export type Catalog = {
   /**
    * Finds the model a request means and what `count` outputs of it cost.
    * @param named its name or number; null for the default model of the kind. A deck may be written by a text model too,
-   *   when that is named.
+   *   when that is named; a reply (`chat`) always is.
    * @param states the states it may be in; open unless given.
    * @param narrower the subject of a price that goes before the kind's, where there is one: `tool:<name>` for a writing
    *   tool, `kind:<kind>:source` for what starts from a picture. A model's own price goes before both.
    * @throws model_not_found when there is none of this kind in such a state.
    */
   quote: (
-    kind: ModelKind,
+    kind: ModelKind | TaskKind,
     named: string | bigint | null,
     count: number,
     states?: readonly ModelState[],
@@ -161,7 +161,8 @@ export async function openCatalog(
     quote: (kind, named, count, states = OPEN, narrower) => {
       const model = models.find(
         (one) =>
-          (one.kind === kind || (kind === 'deck' && named !== null && one.kind === 'text')) &&
+          (one.kind === (kind === 'chat' ? 'text' : kind) ||
+            (kind === 'deck' && named !== null && one.kind === 'text')) &&
           (named === null
             ? one.isDefault
             : typeof named === 'bigint'

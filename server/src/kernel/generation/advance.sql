@@ -156,11 +156,13 @@ $$;
 
 -- Ends a task that no worker may finish any more (canceled by its owner, or past its deadline) and gives the
 -- hold back. Raising the generation makes whatever a worker still does of no effect. Returns the ids ended.
+-- A reply costs by its one rule, however it ends: its price when anything was written.
 create or replace function end_tasks_v1(
   p_key bytea, p_tasks bigint[], p_account bigint, p_states text[], p_state text, p_failure text)
 returns setof bigint language plpgsql as $$
 declare
   v_task task;
+  v_charge bigint;
 begin
   for v_task in
     update task set state = p_state, failure = p_failure, charged = 0, worker = null,
@@ -170,7 +172,13 @@ begin
       and state = any (p_states)
     returning *
   loop
-    if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then
+    v_charge := 0;
+    if v_task.kind = 'chat' then
+      perform from wallet where account_id = v_task.account_id for no key update;
+      v_charge := settle_message_v1(v_task.id, v_task.cost, 'broken', null, null, true);
+      update task set charged = v_charge where id = v_task.id and v_charge > 0;
+    end if;
+    if resolve_hold_v1(p_key, v_task.hold_id, v_charge) is null then
       raise exception 'hold % of open task % was settled before', v_task.hold_id, v_task.id
         using errcode = 'assert_failure';
     end if;

@@ -1,6 +1,7 @@
 import type { LimitFunction } from 'p-limit'
 import pLimit from 'p-limit'
 import { statement } from '../../db/database.ts'
+import { takeOverReply } from '../assistant/take-over-reply.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
@@ -8,7 +9,7 @@ import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider
 import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
-import type { Claimed } from './claim.ts'
+import type { Claimed, ClaimedReply } from './claim.ts'
 import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
 import { callOptions } from './progress.ts'
 import { withStyle } from './style.ts'
@@ -31,7 +32,12 @@ const recordChannel = statement(
  *
  * @param signal aborted when the lease is lost or the worker stops.
  */
-export async function advanceTask(context: Context, task: Claimed, signal: AbortSignal): Promise<void> {
+export async function advanceTask(
+  context: Context,
+  task: Claimed | ClaimedReply,
+  signal: AbortSignal,
+): Promise<void> {
+  if (task.kind === 'chat') return takeOverReply(context, task)
   // Whoever has the operation is asked after it, whatever has become of the model since.
   const inUse = task.operation === null ? null : await channelOfAttempt(context.db, task.id)
   const channel = inUse ?? chooseChannel(context, task)

@@ -4,7 +4,12 @@ import type { Json } from '../ports/provider.ts'
 import type { TaskInput } from './task-input.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */
-export type Claimed = TaskInput & {
+export type Claimed = TaskInput & Claim
+
+/** A reply of the assistant whose process has lost it; nobody claims any other. */
+export type ClaimedReply = { kind: 'chat'; input: Json } & Claim
+
+type Claim = {
   id: bigint
   account_id: bigint
   model_id: bigint
@@ -23,14 +28,17 @@ const claimTasksStatement = statement(
   'select * from claim_tasks_v1($1, $2, make_interval(secs => $3))',
 )
 
-/** Claims up to `take` due tasks for `worker`, each under a lease. Every claim raises the generation. */
-export function claimTasks(
+/**
+ * Claims up to `take` due tasks for `worker`, each under a lease. Every claim raises the generation. A worker is ready
+ * for replies among them; where there are none, it need not be said.
+ */
+export function claimTasks<Due extends Claimed | ClaimedReply = Claimed>(
   context: Context,
   worker: string,
   take: number,
   leaseMs: number,
-): Promise<Claimed[]> {
-  return context.db.rows<Claimed>(claimTasksStatement, [worker, take, leaseMs / 1000])
+): Promise<Due[]> {
+  return context.db.rows<Due>(claimTasksStatement, [worker, take, leaseMs / 1000])
 }
 
 const extendLeasesStatement = statement(
@@ -41,7 +49,7 @@ const extendLeasesStatement = statement(
 /** Extends the leases of the tasks that a worker holds. @returns those it no longer holds: stop working on them. */
 export async function extendLeases(
   context: Context,
-  held: readonly Claimed[],
+  held: readonly Pick<Claimed, 'id' | 'generation'>[],
   leaseMs: number,
 ): Promise<bigint[]> {
   if (held.length === 0) return []
@@ -60,7 +68,10 @@ const returnTasksStatement = statement(
 )
 
 /** Gives claimed tasks back at once, as a worker does that stops: the next one need not wait for the lease. */
-export async function returnTasks(context: Context, held: readonly Claimed[]): Promise<void> {
+export async function returnTasks(
+  context: Context,
+  held: readonly Pick<Claimed, 'id' | 'generation'>[],
+): Promise<void> {
   if (held.length === 0) return
   await context.db.rows(returnTasksStatement, [
     held.map((task) => task.id),

@@ -1,10 +1,10 @@
 import type { CustomJob, ImageJob, VideoJob } from '../ports/provider.ts'
 import type { ToolValues } from '../tools/writing-tool.ts'
 
-export type TaskKind = 'image' | 'video' | 'custom' | 'text' | 'deck'
+export type TaskKind = 'image' | 'video' | 'custom' | 'text' | 'deck' | 'chat'
 
-/** What a model is for: tasks, or looking at a picture while somebody waits. */
-export type ModelKind = TaskKind | 'vision'
+/** What a model is for: tasks, or looking at a picture while somebody waits. Replies are written by models of texts. */
+export type ModelKind = Exclude<TaskKind, 'chat'> | 'vision'
 
 type JobOnly = 'kind' | 'model' | 'source'
 

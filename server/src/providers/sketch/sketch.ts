@@ -18,6 +18,7 @@ import { draw } from './draw.ts'
 import { open, type Raster } from './raster.ts'
 import { restyle } from './restyle.ts'
 import { writeMark } from './watermark.ts'
+import { chat } from './write/chat.ts'
 import { compose } from './write/compose.ts'
 
 /** Pixels, both sides. */
@@ -106,6 +107,9 @@ export function createSketch(): Provider {
       const outputs = job.kind === 'video' ? [await makeClip(fitClip(job), options)] : await run(job, options)
       return { state: 'done', outputs }
     },
-    write: (job, { signal }) => (job.kind === 'vision' ? describe(job, signal) : compose(job, signal)),
+    write: (job, { signal }) => {
+      if (job.kind === 'vision') return describe(job, signal)
+      return job.purpose === 'chat' ? chat(job, signal) : compose(job, signal)
+    },
   }
 }

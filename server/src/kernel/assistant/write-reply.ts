@@ -1,0 +1,249 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { statement } from '../../db/database.ts'
+import { isConnectionLoss } from '../../db/errors.ts'
+import type { Channel } from '../catalog/catalog.ts'
+import { openConnection } from '../catalog/connections.ts'
+import type { Context } from '../context.ts'
+import type { Failure } from '../errors.ts'
+import type { Provider, ProviderErrorKind, TextJob } from '../ports/provider.ts'
+import { ProviderError } from '../ports/provider.ts'
+import { estimateTokens } from './estimate-tokens.ts'
+import type { LiveReply } from './live-reply.ts'
+import type { ReplyEnding } from './reply.ts'
+import { deskOf } from './reply-desk.ts'
+
+/** A channel whose provider can write. */
+export type Served = { channel: Channel; provider: Provider; write: NonNullable<Provider['write']> }
+
+/** More than any model was asked for; what is written beyond it is cut. */
+const MOST_CHARACTERS = 32_000
+
+/** How the writing came out, before it is on record. */
+type Outcome = {
+  state: 'done' | 'stopped' | 'broken' | 'failed'
+  isCut: boolean
+  failure: Failure | null
+  /** The provider's own words, for operators. */
+  error: string | null
+}
+
+const endReply = statement(
+  'end reply',
+  'select is_ended, has_text from end_reply_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+)
+const retryReply = statement('retry reply', 'select retry_reply_v1($1, $2, $3, $4) as done')
+const readEnding = statement(
+  'ending of reply',
+  `select m.state, m.has_text, t.failure from message m join task t on t.id = m.task_id
+   where m.task_id = $1 and m.role = 'assistant'`,
+)
+
+/**
+ * Has a reply written, hands it on as it comes and ends its task. The first channel's attempt is on record before this is
+ * called; another channel is asked only when the one before is known not to have done anything (money rule 6).
+ *
+ * The rule of what it costs (docs/decisions/0014): its price when the vendor wrote anything, also when nobody waited for
+ * the rest; nothing when not a word came, or when the vendor refused what it was asked.
+ *
+ * Never throws.
+ */
+export async function writeReply(
+  context: Context,
+  live: LiveReply,
+  channels: readonly Served[],
+  job: Omit<TextJob, 'model'>,
+  longestMs: number,
+): Promise<void> {
+  try {
+    const outcome = await firstOf(context, live, channels, job, longestMs)
+    const ending = await settle(context, live, outcome)
+    deskOf(context).remove(live)
+    context.events.publish('reply', live.taskId)
+    live.tellEnd(ending)
+  } catch (error) {
+    // Its lease lapses, and whoever takes it over finds the words so far.
+    context.log.error({ task: live.taskId, code: codeOf(error) }, 'a reply could not be ended')
+    deskOf(context).remove(live)
+    live.tellEnd(live.text() === '' ? failed('unavailable', live) : { state: 'broken' })
+  }
+}
+
+/** The writing itself, or what ends it from outside, whichever comes first: a provider may heed no signal. */
+function firstOf(
+  context: Context,
+  live: LiveReply,
+  channels: readonly Served[],
+  job: Omit<TextJob, 'model'>,
+  longestMs: number,
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const tooLong = new AbortController()
+    const timer = setTimeout(() => {
+      resolve({ state: 'broken', isCut: true, failure: 'deadline', error: 'it took too long' })
+      tooLong.abort(new Error('it took too long'))
+    }, longestMs)
+    const stopped = (): void =>
+      resolve({ state: 'stopped', isCut: true, failure: 'deadline', error: 'nobody waited' })
+    live.signal.addEventListener('abort', stopped, { once: true })
+    if (live.signal.aborted) stopped()
+    const signal = AbortSignal.any([live.signal, tooLong.signal])
+    askEach(context, live, channels, job, signal)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
+  })
+}
+
+async function askEach(
+  context: Context,
+  live: LiveReply,
+  channels: readonly Served[],
+  job: Omit<TextJob, 'model'>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  for (let place = 0; ; place += 1) {
+    const served = channels[place]
+    if (!served) throw new Error('there is a channel for each attempt')
+    try {
+      return await ask(context, live, served, job, signal)
+    } catch (error) {
+      const outcome = outcomeOf(error, live, served.provider)
+      const next = channels[place + 1]
+      if (signal.aborted) return outcome
+      // Not its words: a vendor may repeat what it was sent.
+      const details = { task: live.taskId, provider: served.provider.name, kind: kindOf(error) }
+      context.log.warn(details, 'a provider did not write a reply')
+      if (!next || live.text() !== '' || !isKnownNotDone(error)) return outcome
+      const values = [live.taskId, live.generation, next.channel.id, outcome.error]
+      const [row] = await context.db.rows<{ done: boolean }>(retryReply, values)
+      if (!row?.done) return outcome
+    }
+  }
+}
+
+/** One call. @throws ProviderError, also for an answer that is none */
+async function ask(
+  context: Context,
+  live: LiveReply,
+  { channel, write }: Served,
+  job: Omit<TextJob, 'model'>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const hangUp = new AbortController()
+  const connection = connectionOf(context, channel)
+  const call = { connection, signal: AbortSignal.any([signal, hangUp.signal]) }
+  let length = 0
+  try {
+    for await (const part of write({ ...job, model: channel.vendorModel }, call)) {
+      // What comes after the end has been decided is nobody's.
+      if (signal.aborted) throw signal.reason
+      if (part.type === 'end') {
+        if (part.reason === 'content') throw new ProviderError('content', 'the vendor refused to answer')
+        if (live.text().trim() === '') throw new ProviderError('failed', 'the provider wrote nothing')
+        return { state: 'done', isCut: part.reason === 'length', failure: null, error: null }
+      }
+      // PostgreSQL has no character 0.
+      const text = part.text.includes('\0') ? part.text.replaceAll('\0', '') : part.text
+      if (text === '') continue
+      length += text.length
+      live.say(text)
+      if (length > MOST_CHARACTERS) return { state: 'done', isCut: true, failure: null, error: null }
+    }
+    throw new ProviderError('ambiguous', 'the text broke off')
+  } finally {
+    // A text that was cut goes on, and costs, until somebody says stop.
+    hangUp.abort()
+  }
+}
+
+function connectionOf(context: Context, channel: Channel) {
+  try {
+    return openConnection(context, channel)
+  } catch (error) {
+    // Sealed under another SECRET_KEY: that channel is as good as switched off.
+    throw new ProviderError('unavailable', 'the connection of the channel cannot be decrypted', {
+      cause: error,
+    })
+  }
+}
+
+const REASONS: Readonly<Record<ProviderErrorKind, Failure>> = {
+  rejected: 'rejected',
+  content: 'content',
+  throttled: 'unavailable',
+  unavailable: 'unavailable',
+  failed: 'unavailable',
+  ambiguous: 'unknown',
+}
+
+const kindOf = (error: unknown): ProviderErrorKind | null =>
+  error instanceof ProviderError ? error.kind : null
+
+function isKnownNotDone(error: unknown): boolean {
+  const kind = kindOf(error)
+  return kind === 'throttled' || kind === 'unavailable' || kind === 'failed'
+}
+
+function outcomeOf(error: unknown, live: LiveReply, provider: Provider): Outcome {
+  const kind = kindOf(error)
+  const failure = kind ? REASONS[kind] : provider.repeatable ? 'unavailable' : 'unknown'
+  const words = error instanceof Error ? error.message.slice(0, 2_000) : String(error)
+  // The vendor's own no is nobody's answer, whatever it wrote before.
+  const hasAnswer = kind !== 'content' && live.text().trim() !== ''
+  return { state: hasAnswer ? 'broken' : 'failed', isCut: hasAnswer, failure, error: words }
+}
+
+/** Puts the end on record. */
+async function settle(context: Context, live: LiveReply, outcome: Outcome): Promise<ReplyEnding> {
+  const text = live.text()
+  const hasAnswer = outcome.state !== 'failed' && text.trim() !== ''
+  if (!live.isLost()) {
+    const [row] = await persist<{ is_ended: boolean; has_text: boolean | null }>(context, [
+      context.keys.chain,
+      live.taskId,
+      live.generation,
+      hasAnswer ? outcome.state : 'failed',
+      hasAnswer ? text : '',
+      hasAnswer ? estimateTokens(text) : 0,
+      outcome.isCut,
+      outcome.failure,
+      outcome.error,
+    ])
+    if (row?.is_ended) {
+      if (hasAnswer && outcome.state !== 'failed') return { state: outcome.state }
+      return failed(outcome.failure ?? 'unavailable', live)
+    }
+  }
+  // Whoever took it over, or the account's closing, has ended it.
+  const [row] = await context.db.rows<{ state: string; has_text: boolean; failure: Failure | null }>(
+    readEnding,
+    [live.taskId],
+  )
+  return row?.has_text ? { state: 'broken' } : failed(row?.failure ?? 'unknown', live)
+}
+
+function failed(reason: Failure, live: LiveReply): ReplyEnding {
+  return { state: 'failed', reason, hadText: live.text() !== '' }
+}
+
+/** As long as a database may take to come back; a lease that lapses meanwhile makes this write change nothing. */
+const PERSIST_FOR_MS = 60_000
+
+async function persist<Row>(context: Context, values: readonly unknown[]): Promise<Row[]> {
+  const giveUpAt = performance.now() + PERSIST_FOR_MS
+  for (let delayMs = 50; ; delayMs = Math.min(delayMs * 2, 2_000)) {
+    try {
+      return await context.db.rows<Row>(endReply, values)
+    } catch (error) {
+      if (!isConnectionLoss(error) || performance.now() > giveUpAt) throw error
+      await sleep(delayMs)
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error
+    ? String(error.code)
+    : error instanceof Error
+      ? error.name
+      : 'unknown'
+}
