@@ -23,6 +23,8 @@ export type Operation = Omit<SharedOperation, 'parameters'> & {
   form?: Form
   success: { code: number; message: string; data: Json }
   extra?: Record<string, string>
+  /** Fields that may be null where the example has a value, or have one where it is null. */
+  nullable?: string[]
 }
 
 export const wire: Wire = {

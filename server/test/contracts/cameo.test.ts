@@ -196,7 +196,7 @@ test('every operation of the document is here, and every route is one of the con
 })
 
 for (const operation of operations) {
-  const { name, method, path, success, extra } = operation
+  const { name, method, path, success, extra, nullable } = operation
   // Codes are made by an operator, in redeem.test.ts.
   if (name === 'redeem') continue
   test(`${method} ${path}: its example is answered as the document shows`, async () => {
@@ -204,7 +204,7 @@ for (const operation of operations) {
     assert.equal(reply.status, 200, reply.text)
     assert.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
     assert.equal(reply.body.message, success.message, reply.text)
-    assertSameShape(reply.body as Json, success, name, extra)
+    assertSameShape(reply.body as Json, success, name, extra, nullable)
     golden.check(name, 'success', reply)
   })
 }
@@ -234,14 +234,25 @@ test('who needs a token is as the document and its front-end say', async () => {
 })
 
 test('the page at /docs has the words and examples of the document', () => {
-  for (const { method, path, section, title, success, request, form, source, extra } of operations) {
+  for (const {
+    method,
+    path,
+    section,
+    title,
+    success,
+    request,
+    form,
+    source,
+    extra,
+    nullable,
+  } of operations) {
     const shown = cameo.reference.routes[`${method} ${path.slice(common.base.length)}`]
     assert.ok(shown, `${method} ${path}`)
     assert.equal(shown.section, section, path)
     if (source === 'document') assert.equal(shown.title, title, path)
     if (request || form) assert.ok(shown.request ?? shown.fields, `${path} shows its body`)
     if (source === 'document')
-      assertSameShape(openedLike(shown.success.body as Json, success), success, path, extra)
+      assertSameShape(openedLike(shown.success.body as Json, success), success, path, extra, nullable)
   }
 })
 

@@ -42,13 +42,15 @@ export type Contract = {
   /**
    * Checks that an answer has every field of the example with the same JSON type, and no others but `extra`:
    * paths below the answer, such as `data[].config.url`. An object whose only field is `...` stands for any
-   * object, a list whose only row is `...` for any list (contracts/README.md).
+   * object, a list whose only row is `...` for any list (contracts/README.md). What `nullable` names may be null on
+   * either side.
    */
   assertSameShape: (
     actual: Json | undefined,
     example: Json,
     at: string,
     extra?: Readonly<Record<string, string>>,
+    nullable?: readonly string[],
   ) => void
   /** Golden replies, a file per group: compared, or with UPDATE_GOLDEN=1 written by `save`. */
   golden: { check: (group: string, name: string, reply: Answer) => void; save: () => void }
@@ -67,26 +69,29 @@ export function createContract(dialect: string, wire: Wire): Contract {
     at: string,
     path: string,
     extra: Readonly<Record<string, string>>,
+    nullable: readonly string[],
   ): void => {
     if (actual === undefined) assert.fail(`${at} is absent`)
+    if ((actual === null || example === null) && nullable.includes(path)) return
     assert.equal(typeOf(actual), typeOf(example), `${at} = ${JSON.stringify(actual)}`)
     if (isAnything(example)) return
     if (Array.isArray(example) && Array.isArray(actual)) {
       const [first] = example
       assert.ok(first === undefined || actual.length > 0, `${at} is empty`)
       for (const [index, one] of actual.entries()) {
-        compare(one, example[index] ?? first ?? null, `${at}[${index}]`, `${path}[]`, extra)
+        compare(one, example[index] ?? first ?? null, `${at}[${index}]`, `${path}[]`, extra, nullable)
       }
     } else if (isObject(example) && isObject(actual)) {
       const below = (name: string): string => (path ? `${path}.${name}` : name)
       const fields = Object.keys(actual).filter((name) => name in example || !(below(name) in extra))
       assert.deepEqual(fields.sort(), Object.keys(example).sort(), `${at}: its fields`)
       for (const [name, value] of Object.entries(example))
-        compare(actual[name], value, `${at}.${name}`, below(name), extra)
+        compare(actual[name], value, `${at}.${name}`, below(name), extra, nullable)
     }
   }
   return {
-    assertSameShape: (actual, example, at, extra = {}) => compare(actual, example, at, '', extra),
+    assertSameShape: (actual, example, at, extra = {}, nullable = []) =>
+      compare(actual, example, at, '', extra, nullable),
     golden: createGolden(dialect, wire),
   }
 }

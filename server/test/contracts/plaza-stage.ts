@@ -24,6 +24,8 @@ export type Operation = Omit<SharedOperation, 'parameters'> & {
   success: { code: number; message: string; data: Json; timestamp: number } | null
   contentType?: string
   extra?: Record<string, string>
+  /** Fields that may be null where the example has a value, or have one where it is null. */
+  nullable?: string[]
 }
 
 /** A form to be sent: its text fields, and what is in its files. */

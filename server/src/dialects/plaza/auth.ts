@@ -8,11 +8,11 @@ import type { Profile } from '../../kernel/accounts/profile.ts'
 import { readProfile } from '../../kernel/accounts/profile.ts'
 import type { Account } from '../../kernel/accounts/register.ts'
 import { normaliseUsername, registerWithPassword } from '../../kernel/accounts/register.ts'
-import type { Actor, Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
-import { readMembership } from '../../kernel/memberships/membership.ts'
+import { readMemberLevel } from '../../kernel/memberships/membership.ts'
+import type { Credits } from '../../kernel/money.ts'
 import { toNumber } from '../../kernel/money.ts'
-import { readBalance } from '../../kernel/wallet/balance.ts'
+import { readPower } from '../../kernel/wallet/power.ts'
 import { countReadyWorks } from '../../kernel/works/count.ts'
 import { done, refuse } from './envelope.ts'
 import { describeIssue } from './faults.ts'
@@ -114,29 +114,20 @@ const profile = route({
   allow: 'user',
   rate: 'read',
   run: async (context, actor) => {
-    const [own, standing, works] = await Promise.all([
+    const [own, { remaining }, { level }, works] = await Promise.all([
       readProfile(context, actor),
-      readStanding(context, actor),
+      readPower(context, actor),
+      readMemberLevel(context, actor),
       countReadyWorks(context, actor),
     ])
-    return { own, standing, works }
+    return { own, remaining, level, works }
   },
-  reply: ({ own, standing, works }, view) => done(presentProfile(own, standing, works, view)),
+  reply: (standing, view) => done(presentProfile(standing, view)),
 })
 
-type Standing = { remaining: bigint; level: 0 | 1 | 2 }
+type Standing = { own: Profile; remaining: Credits; level: 0 | 1 | 2; works: number }
 
-/** What an account has to spend and is as a member. */
-async function readStanding(context: Context, actor: Pick<Actor, 'accountId'>): Promise<Standing> {
-  const [balance, membership] = await Promise.all([
-    readBalance(context, actor),
-    readMembership(context, actor),
-  ])
-  const plan = context.preset.plans?.find(({ id }) => id === membership?.plan)
-  return { remaining: balance.available, level: membership?.isActive ? (plan?.level ?? 1) : 0 }
-}
-
-function presentProfile(own: Profile, { remaining, level }: Standing, works: number, view: View) {
+function presentProfile({ own, remaining, level, works }: Standing, view: View) {
   return {
     id: String(own.id),
     username: own.username,
