@@ -90,7 +90,7 @@ test('the price of power: a fen at least, rounded up, and the operator sets it',
   assert.equal(await price(10), 1)
 })
 
-test('plaza hole: membership without payment: a plan makes nobody VIP before it is paid, then once of 100 notifications', async () => {
+test('plaza hole 5: membership without payment: a plan makes nobody VIP before it is paid, then once of 100 notifications', async () => {
   const { context } = deals.site
   for (const [plan, price, level, days] of [
     ['monthly', 19.98, 1, 30],
@@ -111,7 +111,7 @@ test('plaza hole: membership without payment: a plan makes nobody VIP before it 
   }
 })
 
-test('plaza hole: recharge without payment: forged notifications and client calls credit nothing', async () => {
+test('plaza hole 11: recharge without payment: forged notifications and client calls credit nothing', async () => {
   const { token } = await deals.user()
   const made = await recharge(token, { amount: 100, paymentMethod: 'alipay' })
   const order = await orderOf(made)
