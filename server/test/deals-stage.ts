@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { statement } from '../src/db/database.ts'
 import { aiCreator } from '../src/dialects/ai-creator/dialect.ts'
+import type { Dialect } from '../src/http/dialect.ts'
 import { KernelError } from '../src/kernel/errors.ts'
 import { fen, formatYuan } from '../src/kernel/fen.ts'
 import { quotePlan } from '../src/kernel/memberships/plans.ts'
@@ -80,11 +81,11 @@ const MISCOUNTED = `select
 
 const unlimited = { points: 1_000_000, perSeconds: 60 }
 
-/** A whole ai-creator site with one channel to pay through, and short ways to what money does there. */
-export async function openDeals(): Promise<Deals> {
+/** A whole site, ai-creator unless given, with one channel to pay through, and short ways to what money does there. */
+export async function openDeals(dialect: Dialect = aiCreator): Promise<Deals> {
   const gateway = createFakeGateway()
   const site = await buildSite({
-    dialect: aiCreator,
+    dialect,
     gateways: [gateway],
     providers: [createFakeProvider()],
     preset: { limits: { auth: unlimited, generate: unlimited, read: unlimited, write: unlimited } },

@@ -82,7 +82,7 @@ begin
     return;
   end if;
   if p_idempotency_key is not null then
-    update idempotency i set order_id = create_order_v2.order_id
+    update idempotency i set order_id = create_order_v3.order_id
     where i.account_id = p_account and i.scope = p_idempotency_scope and i.key = p_idempotency_key;
   end if;
   outcome := 'created';

@@ -1,5 +1,5 @@
--- Redeems a code: once ever, for one account, with all that it is worth in the same statement. The guarded update of the
--- code's row decides between many who send it at once; the unique effect of the entry stands behind it.
+-- Redeems a code: once ever, for one account, with all that it is worth in the same statement. The lock on the code's row
+-- decides between many who send it at once; the unique effect of the entry stands behind it.
 --
 -- Whoever sends codes that are refused is stopped after p_account_misses of them in an hour, and all from one address
 -- after p_address_misses. Each try is counted before the code is looked at, so that a crowd gets no more tries than one.
@@ -40,12 +40,12 @@ begin
   elsif not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
   else
-    update redeem_code set used_by = p_account, used_at = now(),
-      entry_id = case when kind = 'credits' then post_entry_v1(p_key, p_account, 'gift', 'code', 'grants', 'available',
-        credits, 'code:' || id, null, 'code ' || id, null, p_ip, p_device) end
+    -- Whoever waits here for the row sees it as the first one left it. Posting comes after: an update would post before it
+    -- waited.
+    select * into v_code from redeem_code
     where code_hash = p_code_hash and state = 'active' and used_by is null
       and (expires_at is null or expires_at > now())
-    returning * into v_code;
+    for update;
     if not found then
       select case when used_by is not null then 'used' else 'expired' end into outcome
       from redeem_code where code_hash = p_code_hash;
@@ -56,9 +56,13 @@ begin
     perform drop_idempotency_key_v1(p_account, p_idempotency_scope, p_idempotency_key);
     return;
   end if;
-  if v_code.kind = 'membership' then
+  if v_code.kind = 'credits' then
+    v_entry := post_entry_v1(p_key, p_account, 'gift', 'code', 'grants', 'available', v_code.credits,
+      'code:' || v_code.id, null, 'code ' || v_code.id, null, p_ip, p_device);
+  else
     perform extend_membership_v2(p_account, v_code.plan, v_code.level, make_interval(hours => 24 * v_code.days));
   end if;
+  update redeem_code set used_by = p_account, used_at = now(), entry_id = v_entry where id = v_code.id;
   -- What was no miss is not counted as one.
   update redeem_miss set misses = misses - 1
   where subject in ('account:' || p_account, 'address:' || p_ip) and hour = date_trunc('hour', now());
