@@ -85,7 +85,7 @@ test('of many works only the own ones are deleted, each counted once', async () 
 
 test('a page of ten thousand works of one account comes from its index, without a look at anybody else’s', async () => {
   const { context } = stage.site
-  const who = await stage.someone()
+  const [who, other] = [await stage.someone(), await stage.someone()]
   const { taskId } = await submitTask(context, who, pictureOf('first'))
   await context.db.pool.query(
     `with model_of as (select model_id, price_subject, price_version, hold_id from task where id = $1),
@@ -94,9 +94,10 @@ test('a page of ten thousand works of one account comes from its index, without 
          charged, hold_id, turn, max_attempts, deadline, finished_at)
        select 'many_' || n, $2, case when n % 4 = 0 then 'video' else 'image' end, 'succeeded', m.model_id, m.price_subject,
          m.price_version, '{"prompt":"many"}', '{}', 0, 0, m.hold_id, n, 3, now(), now()
-       from generate_series(1, 10000) n, model_of m returning id, kind)
-     insert into work (task_id, account_id, kind, state, title) select id, $2, kind, 'ready', 'many' from tasks`,
-    [taskId, who.accountId],
+       from generate_series(1, 50000) n, model_of m returning id, kind, turn)
+     insert into work (task_id, account_id, kind, state, title)
+     select id, case when turn % 5 = 0 then $2::bigint else $3 end, kind, 'ready', 'many' from tasks`,
+    [taskId, who.accountId, other.accountId],
   )
   await context.db.pool.query('analyze work; analyze task')
   const timeOf = async (page: number): Promise<number> => {
