@@ -206,8 +206,8 @@ test('a source is what the clip shows', async () => {
 })
 
 test('what is larger or faster than can be filmed comes as near to it as can be, in the same shape', async () => {
-  const clip = await make({ width: 2_048, height: 1_024, seconds: 1, fps: 1 })
-  assert.deepEqual([clip.width, clip.height, (await facts(clip.bytes)).frames], [1_920, 960, 8])
+  const clip = await make({ width: 2_048, height: 160, seconds: 1, fps: 1 })
+  assert.deepEqual([clip.width, clip.height, (await facts(clip.bytes)).frames], [1_920, 150, 8])
   const fast = await make({ width: 128, height: 128, seconds: 1, fps: 60 })
   assert.deepEqual([fast.width, (await facts(fast.bytes)).frames], [128, 30])
 })
