@@ -228,7 +228,9 @@ function pricesCommand(): Command {
     }),
   )
   shared(prices.command('set <subject> <credits>'))
-    .description('the price of one output of a model (its name) or of a kind')
+    .description(
+      'the price of one output of a model (its name), of a kind, or of what starts from a picture (image:source)',
+    )
     .action((subject: string, amount: string, options: Shared) =>
       withSite(options.site, async (context) => {
         const version = await setPrice(context, subject, readAmount(amount))

@@ -16,7 +16,7 @@ import { storePictureFrom } from '../../kernel/uploads/take-picture.ts'
 import type { Work } from '../../kernel/works/work.ts'
 import { readWork } from '../../kernel/works/work.ts'
 import type { Fields } from '../shared/fields.ts'
-import { needText, readNumber, readSeed, readText, readWord } from '../shared/fields.ts'
+import { needText, readNumber, readSeed, readText, readWord, textField } from '../shared/fields.ts'
 import { done, refuse } from './envelope.ts'
 import {
   presentError,
@@ -29,7 +29,6 @@ import {
 } from './presented-work.ts'
 import { presentTime } from './time.ts'
 
-const Body = Type.Record(Type.String(), Type.Unknown())
 /** A picture may come as a `data:` URL: 20 MiB of it. */
 const LARGEST_BODY = 30 * 1_048_576
 
@@ -37,6 +36,18 @@ const LARGEST_SEED = 2_147_483_647
 const SIDES = { least: 64, most: 2_048 }
 const MOST_PROMPT = 2_000
 const GUIDANCE = 7
+
+const Body = Type.Object({
+  prompt: Type.String({ maxLength: MOST_PROMPT }),
+  task_type: textField(40),
+  model_provider: textField(100),
+  model_name: textField(100),
+  // The front-end's clips call it so (facts/cameo.md, 2).
+  model: textField(100),
+  negative_prompt: textField(MOST_PROMPT),
+  source_image_url: textField(LARGEST_BODY),
+  parameters: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
+})
 const USUAL_STRENGTH = 0.8
 
 /** The four `POST`s of 生成接口, which share one body. */
@@ -104,7 +115,6 @@ function parametersOf(body: Fields): Fields {
 
 /** By its name, then by its vendor's; without either the default. @throws model_not_found */
 function modelOf(context: Context, kind: 'image' | 'video', body: Fields): Model | null {
-  // The front-end's clips call it `model` (facts/cameo.md, 2).
   const name = readText(body, 'model_name', 100) ?? readText(body, 'model', 100)
   return findModel(context, kind, { name, vendor: readText(body, 'model_provider', 100) })
 }

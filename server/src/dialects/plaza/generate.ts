@@ -18,12 +18,17 @@ import { bindIdempotencyKey } from '../../kernel/idempotency.ts'
 import { findOwnPicture } from '../../kernel/uploads/find-own-picture.ts'
 import { storeSentPicture } from '../../kernel/uploads/take-picture.ts'
 import type { Fields } from '../shared/fields.ts'
-import { needText, readNumber, readSeed, readText, readWord } from '../shared/fields.ts'
+import {
+  NumberField,
+  needText,
+  readNumber,
+  readSeed,
+  readText,
+  readWord,
+  textField,
+} from '../shared/fields.ts'
 import { done } from './envelope.ts'
 import { presentError, presentResult, STATUS } from './task.ts'
-
-// Fields are read one by one: a form has its numbers as text (facts/plaza.md, 1 Generation).
-const Body = Type.Record(Type.String(), Type.Unknown())
 
 const LARGEST_SEED = 2_147_483_647
 const SIDES = { least: 64, most: 2_048 }
@@ -36,6 +41,23 @@ const USUAL_STRENGTH = 0.8
 /** `image`: the picture that something is made from. */
 const PICTURE: FilePolicy = { fields: ['image'], mostBytes: 10 * 1_048_576 }
 
+// What the fields mean is read one by one: a form has its numbers as text (facts/plaza.md, 1 Generation).
+const asked = {
+  prompt: Type.String({ maxLength: MOST_PROMPT }),
+  style: textField(MOST_STYLE),
+  seed: NumberField,
+}
+const size = { width: NumberField, height: NumberField, numImages: NumberField }
+const picture = { ...asked, negativePrompt: textField(MOST_PROMPT), ...size }
+const clip = {
+  ...asked,
+  model: textField(100),
+  duration: NumberField,
+  resolution: textField(20),
+  fps: NumberField,
+}
+const from = { imageUrl: textField(MOST_ADDRESS) }
+
 type Sent = { body: Fields; files: readonly SentFile[]; idempotencyKey: string | null }
 
 /** 文生图: `POST /generate/text-to-image`. */
@@ -44,7 +66,7 @@ const textToImage = route({
   path: '/generate/text-to-image',
   allow: 'user',
   rate: 'generate',
-  body: Body,
+  body: Type.Object(picture),
   run: async (context, actor, request) => {
     const { input, parameters } = readPicture(context, request.body)
     return beginTask(context, actor, {
@@ -65,7 +87,7 @@ const imageToImage = route({
   path: '/generate/image-to-image',
   allow: 'user',
   rate: 'generate',
-  body: Body,
+  body: Type.Object({ ...picture, strength: NumberField, ...from }),
   takesFiles: PICTURE,
   run: async (context, actor, request) => {
     const { input, parameters } = readPicture(context, request.body)
@@ -91,7 +113,7 @@ const textToVideo = route({
   path: '/generate/text-to-video',
   allow: 'user',
   rate: 'generate',
-  body: Body,
+  body: Type.Object(clip),
   run: async (context, actor, request) => {
     const { model, input, parameters } = readClip(context, request.body)
     return beginTask(context, actor, {
@@ -112,7 +134,7 @@ const imageToVideo = route({
   path: '/generate/image-to-video',
   allow: 'user',
   rate: 'generate',
-  body: Body,
+  body: Type.Object({ ...clip, ...from }),
   takesFiles: PICTURE,
   run: async (context, actor, request) => {
     const { model, input, parameters } = readClip(context, request.body)

@@ -1,4 +1,14 @@
+import { Type } from 'typebox'
 import { refusal } from '../../kernel/errors.ts'
+
+/** A field with a number, which a form has as text; `readNumber` says the rest. */
+export const NumberField = Type.Optional(
+  Type.Union([Type.Number(), Type.String({ maxLength: 30 }), Type.Null()]),
+)
+
+/** A field with a text that may be left out. */
+export const textField = (maxLength: number) =>
+  Type.Optional(Type.Union([Type.String({ maxLength }), Type.Null()]))
 
 /** A body of which only this much is known; what its fields are is read one by one. */
 export type Fields = Readonly<Record<string, unknown>>
