@@ -324,6 +324,40 @@ test('an event that is lost for good is made up for by the next round', async ()
   client.socket.close()
 })
 
+test('what is read late, twice or out of order is told once and never backwards', async () => {
+  const user = await newUser()
+  const client = await connect(site, user.token)
+  await isIn(client)
+  const { release, released } = heldBack()
+  provider.next.push(async (_job, { progress }) => {
+    progress(60)
+    await released
+    return donePictures()
+  })
+  const taskId = await submit(site.context, user)
+  await client.until(() => client.of(taskId).some(({ progress }) => progress === 60), 'progress')
+  const again = async (change: string): Promise<void> => {
+    const { rows } = await site.context.db.pool.query<{ id: bigint }>(
+      `update task set ${change} where handle = $1 returning id`,
+      [taskId],
+    )
+    for (let times = 0; times < 3; times += 1) {
+      site.context.events.publish('task', rows[0]?.id)
+      await sleep(30)
+    }
+  }
+  // As a row would look that was read before the one that was told.
+  await again('progress = 20')
+  assert.equal(client.of(taskId).at(-1)?.progress, 60)
+  release()
+  await client.until(hasEnded(client, taskId), 'the end')
+  await again('updated_at = now()')
+  await again(`state = 'running'`)
+  await again(`state = 'succeeded'`)
+  assertInOrder(client, taskId)
+  client.socket.close()
+})
+
 test('with nobody connected, events of tasks cost nothing', async () => {
   const user = await newUser()
   const alone = await connect(site, user.token)

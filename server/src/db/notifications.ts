@@ -52,6 +52,8 @@ export async function openNotifications(
       if (opened && !closed) void reconnect()
     })
     await fresh.connect()
+    // Only notifications are sent on this connection, and those may be lost: no reader need wait for a disk to sync.
+    await fresh.query('set synchronous_commit to off')
     await fresh.query(`listen ${CHANNEL}`)
     client = fresh
   }

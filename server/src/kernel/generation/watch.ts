@@ -33,7 +33,7 @@ const GATHER_MS = 3
 const READ_AGAIN_MS = 5_000
 const TRY_AGAIN_MS = 1_000
 /** Accounts, or tasks, in one statement: nobody's news wait behind a whole crowd's. */
-const MOST_AT_ONCE = 250
+const MOST_AT_ONCE = 500
 /** Who was away shorter than it takes to notice (two unanswered pings) has missed no end. */
 const RECENT_SECONDS = 60
 const MOST_RECENT = 100
@@ -165,7 +165,9 @@ export function openTaskWatch(context: Context): TaskWatch {
       if (listeners.size > 0) context.log.warn({ error }, 'the news of tasks could not be read')
     }
     isReading = false
-    if (changed.size + newcomers.size + again.size > 0) readIn(delayMs)
+    const waiting = changed.size + newcomers.size + again.size
+    // What is a batch already need not be gathered.
+    if (waiting > 0) readIn(delayMs === GATHER_MS && waiting >= MOST_AT_ONCE ? 0 : delayMs)
   }
 
   /** One read at a time: what comes meanwhile is gathered for the next. */

@@ -3,6 +3,7 @@ import { assistantReference } from './assistant.ts'
 import { authReference } from './auth.ts'
 import { configReference } from './config.ts'
 import { generateReference } from './generate.ts'
+import { liveTable } from './live.ts'
 import { powerReference } from './power.ts'
 import { squareReference } from './square.ts'
 import { uploadReference } from './upload.ts'
@@ -36,5 +37,5 @@ export const reference: Reference = {
     ...powerReference,
     ...configReference,
   },
-  tables: [],
+  tables: [liveTable],
 }
