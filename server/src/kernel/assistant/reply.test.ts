@@ -4,7 +4,8 @@ import { after, before, describe, test } from 'node:test'
 import type { AssistantStage, AssistantUser } from '../../../test/assistant-stage.ts'
 import { inHand, openAssistantStage } from '../../../test/assistant-stage.ts'
 import { providerFailure, until, withPart } from '../../../test/contracts/stage.ts'
-import { breaksWith, createFakeWriter, writes } from '../../../test/fakes/writing.ts'
+import { createFakeProvider } from '../../../test/fakes/provider.ts'
+import { breaksWith, writes } from '../../../test/fakes/writing.ts'
 import { createLoopbackOutbound } from '../../../test/providers/loopback-outbound.ts'
 import { chunk, startOpenAiStandIn } from '../../../test/providers/openai-stand-in.ts'
 import { plaza } from '../../dialects/plaza/dialect.ts'
@@ -13,12 +14,12 @@ import { setAccountState } from '../accounts/administer.ts'
 import { setSetting } from '../catalog/administer.ts'
 import { ensureConnections } from '../catalog/ensure-connections.ts'
 import { sweepTasks } from '../generation/sweep.ts'
+import type { Provider } from '../ports/provider.ts'
 import type { Reply, ReplyEnding } from './reply.ts'
 import { closeDesk } from './reply-desk.ts'
 import { sendMessage } from './send-message.ts'
 
 let stage: AssistantStage
-const second = { ...createFakeWriter({ repeatable: false }), name: 'second' }
 before(async () => {
   stage = await openAssistantStage(plaza)
 })
@@ -156,41 +157,36 @@ test('readers: the last to leave ends it, one that is too slow does not', async 
   vendor.say('慢说')
   vendor.end()
   await until(
-    () => stateOf(reply),
-    ([, , said]) => said !== 'writing',
+    async () => String((await stateOf(reply))[2]),
+    (said) => said !== 'writing',
   )
   assert.deepEqual(await stateOf(reply), ['succeeded', 10_000n, 'done', '慢慢说'])
 })
 
 test('another channel is asked only while nothing can have been done, on the same hold', async () => {
-  const own = await openAssistantStage(plaza, { providers: [stage.writer, second] })
+  const asked: string[] = []
+  let fails: 'unavailable' | 'ambiguous' = 'unavailable'
+  // Which is asked first is drawn: the first that is asked fails.
+  const provider = (name: string): Provider => ({
+    ...createFakeProvider({ repeatable: false }),
+    name,
+    write: (job, call) => {
+      asked.push(name)
+      const write = asked.length === 1 ? breaksWith(providerFailure(fails)) : writes('换了一家')
+      return write(job, call)
+    },
+  })
+  const own = await openAssistantStage(plaza, { providers: [provider('sketch'), provider('second')] })
   try {
     await own.rows(
       `insert into channel (model_id, provider, vendor_model) select id, 'second', 'x' from model where name = 'gpt-4'`,
     )
     await own.site.context.catalog.reload()
     const user = await own.user()
-    const write = (fails: 'unavailable' | 'ambiguous') => {
-      // Which is asked first is drawn.
-      for (const one of [stage.writer, second]) {
-        one.asked.length = 0
-        one.nextText.length = 0
-        one.nextText.push((...args) =>
-          (stage.writer.asked.length + second.asked.length === 1
-            ? breaksWith(providerFailure(fails))
-            : writes('换了一家'))(...args),
-        )
-      }
-      // Of the spread object, so that both fakes count for themselves.
-      return sendMessage(own.site.context, user, message('说吧'))
-    }
-    second.write = (job, call) => {
-      second.asked.push(job)
-      return (second.nextText.shift() ?? writes('第二家'))(job, call)
-    }
-    const reply = await write('unavailable')
+    const reply = await sendMessage(own.site.context, user, message('说吧'))
     const { text, ended } = hear(reply)
     assert.deepEqual([await ended, text()], [{ state: 'done' }, '换了一家'])
+    assert.deepEqual([...asked].sort(), ['second', 'sketch'])
     const attempts = await own.rows<{ state: string }>(
       'select state from attempt where task_id = $1 order by id',
       [reply.taskId],
@@ -200,13 +196,15 @@ test('another channel is asked only while nothing can have been done, on the sam
       ['failed', 'succeeded'],
     )
     assert.equal(await own.balance(user), 99)
-    await assert.rejects(write('ambiguous'), { code: 'reply_failed' })
-    assert.equal(stage.writer.asked.length + second.asked.length, 1)
+
+    asked.length = 0
+    fails = 'ambiguous'
+    await assert.rejects(sendMessage(own.site.context, user, message('说吧')), { code: 'reply_failed' })
+    assert.equal(asked.length, 1)
     assert.equal(await own.balance(user), 99)
     await own.assertTrue()
   } finally {
     await own.close()
-    stage.writer.nextText.length = 0
   }
 })
 
@@ -216,9 +214,6 @@ test('at the vendor’s own wire the connection is closed within two seconds of 
   const own = await openAssistantStage(plaza, { providers: [createOpenAiCompatible(outbound)], outbound })
   try {
     await ensureConnections(own.site.context, { openai: { url: vendor.url, key: vendor.key } })
-    await own.rows(
-      `insert into connection (name, provider, url, sealed) values ('x', 'x', 'x', '') on conflict do nothing`,
-    )
     const user = await own.user()
     for (const how of ['stop', 'leave'] as const) {
       const closed = Promise.withResolvers<number>()
