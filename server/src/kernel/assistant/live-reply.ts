@@ -7,8 +7,8 @@ export type LiveReply = ReplySource & {
   text: () => string
   /** Whether there are words that are not on record yet. */
   isNew: () => boolean
-  /** Takes what there is to be put on record; null when that is nothing new. */
-  takeNew: () => string | null
+  /** So many characters are on record. */
+  noteKept: (length: number) => void
   /** On the clock of `performance.now()`. */
   keptAt: number
   /** Aborted when nobody waits for more: the vendor is hung up on at once. */
@@ -79,10 +79,8 @@ export function createLiveReply(options: {
     open,
     text: () => text,
     isNew: () => text.length > kept,
-    takeNew: () => {
-      if (text.length === kept) return null
-      kept = text.length
-      return text
+    noteKept: (length) => {
+      kept = Math.max(kept, length)
     },
     keptAt: performance.now(),
     signal: abort.signal,

@@ -67,13 +67,17 @@ function openDesk(context: Context): ReplyDesk {
     const now = performance.now()
     const due = [...live.values()].filter((reply) => reply.isNew() || now - reply.keptAt >= LOOK_EVERY_MS)
     if (due.length === 0) return
+    const words = due.map((reply) => (reply.isNew() ? reply.text() : null))
     const rows = await context.db.rows<Kept>(keepReplies, [
       due.map(({ taskId }) => taskId),
       due.map(({ generation }) => generation),
-      due.map((reply) => reply.takeNew()),
+      words,
       LEASE_MS / 1000,
     ])
-    for (const reply of due) reply.keptAt = now
+    for (const [at, reply] of due.entries()) {
+      reply.keptAt = now
+      reply.noteKept(words[at]?.length ?? 0)
+    }
     for (const { task_id, is_held, is_stop_asked } of rows) {
       if (!is_held) live.get(task_id)?.lose()
       else if (is_stop_asked) live.get(task_id)?.stop()

@@ -207,7 +207,7 @@ describe('as a provider', () => {
   })
 
   test('a purpose without a template is refused', async () => {
-    for (const purpose of [undefined, 'constructor', 'chat']) {
+    for (const purpose of [undefined, 'constructor', 'letter']) {
       await assert.rejects(
         async () => {
           for await (const _ of write(jobOf(purpose, SAMPLE), {
