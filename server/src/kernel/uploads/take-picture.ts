@@ -13,7 +13,7 @@ const FETCH_MS = 20_000
 
 /** Decoding takes tens of megabytes and all of a core; more than two at once would starve everything else. */
 const bounded = pLimit(2)
-/** What is taken apart into more than this many bytes waits for the one before it: allocators do not give all back. */
+/** What is taken apart into more than this many bytes waits for the one before it. */
 const LARGE_BYTES = 48_000_000
 const alone = pLimit(1)
 
