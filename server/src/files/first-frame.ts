@@ -13,13 +13,16 @@ const DEMUXERS = { mp4: 'mov', mov: 'mov', webm: 'matroska' } as const
  *
  * Those decoders that come as packages read a stranger's file inside our own process, and are none of ours for that.
  */
-export function createFirstFrame(searchPath: string | undefined): FirstFrame {
+export function createFirstFrame(
+  searchPath: string | undefined,
+  { withinMs = WITHIN_MS }: { withinMs?: number } = {},
+): FirstFrame {
   const atWork = pLimit(1)
-  return (clip) => atWork(() => decode(searchPath, clip))
+  return (clip) => atWork(() => decode({ searchPath, withinMs }, clip))
 }
 
 function decode(
-  searchPath: string | undefined,
+  { searchPath, withinMs }: { searchPath: string | undefined; withinMs: number },
   { path, container, side }: Parameters<FirstFrame>[0],
 ): Promise<Uint8Array | null> {
   const { promise, resolve } = Promise.withResolvers<Uint8Array | null>()
@@ -45,7 +48,7 @@ function decode(
   )
   const pieces: Buffer[] = []
   let bytes = 0
-  const timer = setTimeout(() => decoder.kill('SIGKILL'), WITHIN_MS)
+  const timer = setTimeout(() => decoder.kill('SIGKILL'), withinMs)
   decoder.stdout.on('data', (piece: Buffer) => {
     bytes += piece.byteLength
     if (bytes > MOST_FRAME_BYTES) decoder.kill('SIGKILL')
