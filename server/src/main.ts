@@ -7,6 +7,7 @@ import { MigrationError } from './db/migrate.ts'
 import { DIALECTS } from './dialects/index.ts'
 import { createEdges } from './edges.ts'
 import { createOutbound } from './files/fetch-remote.ts'
+import { createFirstFrame } from './files/first-frame.ts'
 import { buildApp } from './http/app.ts'
 import type { Dialect } from './http/dialect.ts'
 import { createMetrics } from './http/metrics.ts'
@@ -44,6 +45,7 @@ async function startSite(
     secretKey,
     mail: config,
     ...createEdges(outbound),
+    firstFrame: createFirstFrame(process.env.PATH),
     storage: config.storage,
     outbound,
     log: siteLog,

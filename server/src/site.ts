@@ -22,6 +22,7 @@ import { deriveKeys } from './kernel/keys.ts'
 import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
+import type { FirstFrame } from './kernel/ports/first-frame.ts'
 import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Platform } from './kernel/ports/platform.ts'
@@ -45,6 +46,8 @@ export type SiteOptions = {
   outbound: Outbound
   /** Makes presentations; without one, decks fail. */
   decks?: DeckRenderer
+  /** Decodes sent clips; without one their posters are drawn. */
+  firstFrame?: FirstFrame
   log: Log
   clock?: Context['clock']
   ids?: Ids
@@ -98,6 +101,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     platforms: new Map(options.platforms.map((platform) => [platform.name, platform])),
     outbound: options.outbound,
     decks: options.decks ?? null,
+    firstFrame: options.firstFrame ?? (async () => null),
     files: files.store,
     directUploads: files.directUploads,
     publicUrl: options.publicUrl,

@@ -13,6 +13,7 @@ import type { TaskWorker } from '../src/jobs/task-worker.ts'
 import { startTaskWorker } from '../src/jobs/task-worker.ts'
 import type { Context } from '../src/kernel/context.ts'
 import type { DeckRenderer } from '../src/kernel/ports/deck-renderer.ts'
+import type { FirstFrame } from '../src/kernel/ports/first-frame.ts'
 import type { Gateway } from '../src/kernel/ports/gateway.ts'
 import type { Outbound } from '../src/kernel/ports/outbound.ts'
 import { OutboundError } from '../src/kernel/ports/outbound.ts'
@@ -47,6 +48,7 @@ export async function buildSite(
     platforms?: readonly Platform[]
     outbound?: Outbound
     decks?: DeckRenderer
+    firstFrame?: FirstFrame
     preset?: Partial<Preset>
     dialect?: Dialect
     now?: () => Date
@@ -74,6 +76,7 @@ export async function buildSite(
       platforms: options.platforms ?? [],
       outbound: options.outbound ?? noOutbound,
       ...(options.decks && { decks: options.decks }),
+      ...(options.firstFrame && { firstFrame: options.firstFrame }),
       log,
       ...(options.now && { clock: { now: options.now } }),
     })

@@ -28,6 +28,7 @@ import { isHandshake, mountLive } from './live.ts'
 import type { Metrics } from './metrics.ts'
 import { mountOperations } from './operations.ts'
 import { mountPages } from './pages.ts'
+import { endLateBodies, LONGEST_FORM_MS } from './patience.ts'
 import { mountNotifications } from './payments.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
@@ -71,13 +72,14 @@ export async function buildApp(
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
   const latest = new WeakMap<Socket, ServerResponse>()
   const { live } = dialect
+  const takesFiles = dialect.routes.some((route) => route.takesFiles)
   const app = fastify({
     loggerInstance: options.logger,
     // A logger of its own for each request costs more than most requests do.
     childLoggerFactory: (logger) => logger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
-    requestTimeout,
+    requestTimeout: takesFiles ? Math.max(requestTimeout, LONGEST_FORM_MS) : requestTimeout,
     http: {
       // Left alone, Node gives the head 60 s, then uses the longer of the two times for the whole request, and
       // looks for late ones only every 30 s: a body of one byte a second would be borne for 90.
@@ -106,6 +108,7 @@ export async function buildApp(
     clientErrorHandler: (error, socket) => answerRawSocket(dialect, error, socket, latest.get(socket)),
   })
   app.server.on('request', (request, response) => latest.set(request.socket, response))
+  if (takesFiles) endLateBodies(app.server, requestTimeout)
   // Node would answer 417 without a body; a server may as well do what is asked (RFC 9110, 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
 
@@ -133,8 +136,7 @@ export async function buildApp(
     if (text === '' && !routeOf(request)?.body) done(null, undefined)
     else parseJson(request, String(text), done)
   })
-  if (dialect.routes.some((route) => route.takesFiles))
-    await mountForms(app, options.formsDir ?? (await mkdtemp(join(tmpdir(), 'atelier-forms-'))))
+  if (takesFiles) await mountForms(app, options.formsDir ?? (await mkdtemp(join(tmpdir(), 'atelier-forms-'))))
   app.setNotFoundHandler((request, reply) =>
     send(reply, dialect.faults.unknownRoute(request.method, pathOf(request)), 'unknown_route'),
   )

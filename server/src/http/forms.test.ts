@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { Type } from 'typebox'
 import type { TestSite } from '../../test/build-site.ts'
 import { buildSite } from '../../test/build-site.ts'
 import { createUser } from '../../test/factories.ts'
+import { answersIn, dribble } from '../../test/hostile/client.ts'
 import { plaza } from '../dialects/plaza/dialect.ts'
 import { refusal } from '../kernel/errors.ts'
 import { units } from '../kernel/money.ts'
@@ -283,5 +284,71 @@ test('what a killed process left is removed at the next start, and what another 
     formsDir: dir,
   })
   assert.deepEqual(await readdir(dir), ['fresh.part'])
+  await rm(fresh)
   await app.close()
+})
+
+test('a form that keeps coming may take longer than other requests, and one that does not may not', async () => {
+  const options = { logger: site.app.log, metrics: createMetrics(site.context, () => 0), trustProxy: [] }
+  const [send] = dialect.routes
+  const large = {
+    ...dialect,
+    routes: [{ ...send, takesFiles: { fields: ['file'], mostBytes: 1_000_000 } }, plain],
+  }
+  const app = await buildApp(site.context, large as Dialect, {
+    ...options,
+    formsDir: dir,
+    requestTimeoutMs: 500,
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const to = (app.server.address() as AddressInfo).port
+  const whole = formOf(file('file', 'x'.repeat(600_000)))
+  /** Says the form in pieces of so many bytes, one every 100 ms; the first line of what comes back, and after how long. */
+  const say = (path: string, piece: number): Promise<[line: string, ms: number]> =>
+    new Promise((resolve) => {
+      const startedAt = performance.now()
+      let heard = ''
+      const socket = connect(to, '127.0.0.1')
+      socket.write(
+        `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n` +
+          `Content-Type: multipart/form-data; boundary=b\r\nContent-Length: ${whole.length}\r\n\r\n`,
+      )
+      let sent = 0
+      const timer = setInterval(() => {
+        if (socket.writable && sent < whole.length) socket.write(whole.slice(sent, sent + piece))
+        sent += piece
+      }, 100)
+      socket.on('data', (bytes) => {
+        heard += bytes
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        clearInterval(timer)
+        resolve([heard.split('\r\n', 1)[0] ?? '', performance.now() - startedAt])
+      })
+    })
+  try {
+    const [steady, slow] = await Promise.all([say('/send', 40_000), say('/send', 500)])
+    assert.deepEqual([steady[0], slow[0]], ['HTTP/1.1 200 OK', 'HTTP/1.1 408 Request Timeout'])
+    assert.ok(steady[1] > 1_000, `${steady[1]} ms, which is more than the time of a request`)
+    assert.ok(slow[1] < 1_500, `${slow[1]} ms`)
+    const rest = 'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n'
+    for (const [bearer, status] of [
+      [token, 408],
+      ['nobody', 401],
+    ] as const) {
+      const startedAt = performance.now()
+      const head = `POST /api/v1/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${bearer}\r\n${rest}`
+      const answers = answersIn(await dribble(head, '{', to))
+      assert.deepEqual(
+        answers.map((answer) => answer.status),
+        [status],
+        'one answer and no more',
+      )
+      assert.ok(performance.now() - startedAt < 1_500, 'what is no form has the time of any request')
+    }
+  } finally {
+    await app.close()
+  }
+  await assertNothingLeft()
 })

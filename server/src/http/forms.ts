@@ -9,6 +9,7 @@ import { Busboy } from '@fastify/busboy'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { refusal } from '../kernel/errors.ts'
 import type { FilePolicy, SentFile } from './dialect.ts'
+import { bePatientWith } from './patience.ts'
 
 /** A form that cannot be read: no boundary, no end, fields without names, or more parts than any form has. */
 export class BrokenForm extends Error {
@@ -57,6 +58,7 @@ export async function mountForms(app: FastifyInstance, dir: string): Promise<voi
     async (request: FastifyRequest, payload: IncomingMessage) => {
       const route = request.routeOptions.config.atelier
       if (!route?.takesFiles) throw Object.assign(new Error('no form is taken here'), { statusCode: 415 })
+      bePatientWith(request.raw)
       const form = await readForm(payload, dir, route.takesFiles, route.bodyLimit)
       if (request.isClosed) {
         await form.remove()

@@ -61,7 +61,9 @@ function renderMenu(section: { id: string; name: string; items: Item[] }): strin
 
 function renderOperation(item: Item, server: string): string {
   const { id, method, path, operation } = item
-  const body = operation.requestBody?.content['application/json']
+  const content = operation.requestBody?.content
+  const [type, body] = Object.entries(content ?? {})[0] ?? []
+  const form = type === 'application/json' ? content?.['multipart/form-data'] : undefined
   const shownPath = text(path).replace(/\{\w+\}/g, (name) => `<i>${name}</i>`)
   return `<article id="${id}">
 <div class="about">
@@ -74,7 +76,8 @@ function renderOperation(item: Item, server: string): string {
 ${operation.description ? `<p>${prose(operation.description)}</p>` : ''}
 ${renderParameters('路径参数', operation.parameters, 'path')}
 ${renderParameters('查询参数', operation.parameters, 'query')}
-${body ? renderFields(body.schema) : ''}
+${type && body ? renderFields(type, body.schema) : ''}
+${form ? renderFields('multipart/form-data', form.schema) : ''}
 </div>
 <div class="examples">
 ${renderSnippet('请求示例', renderCurl(item, server))}
@@ -90,13 +93,13 @@ function renderParameters(title: string, parameters: readonly Parameter[], place
   return rows.length > 0 ? `<h4>${title}</h4><dl>${rows.join('')}</dl>` : ''
 }
 
-function renderFields(schema: Schema): string {
+function renderFields(type: string, schema: Schema): string {
   const properties = (schema.properties ?? {}) as Record<string, Schema>
   const required = new Set((schema.required ?? []) as string[])
   const rows = Object.entries(properties).map(([name, one]) =>
     renderField(name, required.has(name), String(one.description ?? ''), one),
   )
-  return `<h4>请求体 <small>application/json</small></h4><dl>${rows.join('')}</dl>`
+  return `<h4>请求体 <small>${type}</small></h4><dl>${rows.join('')}</dl>`
 }
 
 function renderField(name: string, isRequired: boolean, description: string, schema: Schema): string {
@@ -125,12 +128,15 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 function typeOf(schema: Schema): string {
+  if (schema.format === 'binary') return '文件'
   const types = schema.anyOf ? (schema.anyOf as Schema[]).map((one) => one.type) : [schema.type]
   return [...new Set(types)].map((type) => TYPES[String(type)] ?? String(type)).join(' 或 ')
 }
 
 function renderCurl({ method, path, operation }: Item, server: string): string {
-  const example = operation.requestBody?.content['application/json'].example
+  const content = operation.requestBody?.content
+  const example = content?.['application/json']?.example
+  const file = content?.['application/json'] ? undefined : fileOf(content?.['multipart/form-data']?.schema)
   const given = operation.parameters.flatMap(({ name, in: place, schema }) =>
     Array.isArray(schema.examples) ? [{ name, place, value: String(schema.examples[0]) }] : [],
   )
@@ -145,7 +151,14 @@ function renderCurl({ method, path, operation }: Item, server: string): string {
   if (example !== undefined) {
     lines.push('-H "Content-Type: application/json"', `-d '${JSON.stringify(example, null, 2)}'`)
   }
+  if (file !== undefined) lines.push(`-F "${file}=@<your_file>"`)
   return lines.join(' \\\n  ')
+}
+
+/** The first field of a form that takes a file. */
+function fileOf(form: Schema | undefined): string | undefined {
+  const properties = Object.entries((form?.properties ?? {}) as Record<string, Schema>)
+  return properties.find(([, { format }]) => format === 'binary')?.[0]
 }
 
 function renderResponses({ responses }: Operation): string {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Context } from '../kernel/context.ts'
-import type { Dialect, Reference, Reply, Route, RouteReference } from './dialect.ts'
+import type { Dialect, FilePolicy, Reference, Reply, Route, RouteReference } from './dialect.ts'
 import { renderPage } from './reference-page.ts'
 
 export type Schema = { [keyword: string]: unknown }
@@ -21,7 +21,13 @@ export type Operation = {
   description?: string
   security: Record<string, []>[]
   parameters: Parameter[]
-  requestBody?: { required: true; content: { 'application/json': { schema: Schema; example?: unknown } } }
+  requestBody?: {
+    required: true
+    content: {
+      'application/json'?: { schema: Schema; example?: unknown }
+      'multipart/form-data'?: { schema: Schema }
+    }
+  }
   responses: Record<string, { description: string; content: Media }>
 }
 
@@ -72,6 +78,7 @@ export function buildOpenApi(dialect: Dialect, publicUrl: string): OpenApi {
 
 function describe(dialect: Dialect, route: Route, about: RouteReference): Operation {
   const body = route.body && withDescriptions(route.body, about.fields ?? {})
+  const form = route.takesFiles && formOf(route.takesFiles, body, about.fields ?? {})
   return {
     operationId: `${route.method.toLowerCase()}${route.path.replace(/[^a-z0-9]+(\w)/gi, (_, letter: string) => letter.toUpperCase())}`,
     tags: [about.section],
@@ -79,19 +86,39 @@ function describe(dialect: Dialect, route: Route, about: RouteReference): Operat
     ...(about.description && { description: about.description }),
     security: route.allow === 'public' ? [] : [{ bearer: [] }],
     parameters: parametersOf(route, about),
-    ...(body && {
+    ...((body || form) && {
       requestBody: {
         required: true as const,
         content: {
-          'application/json': {
-            schema: body,
-            ...(about.request !== undefined && { example: about.request }),
-          },
+          ...(body && {
+            'application/json': {
+              schema: body,
+              ...(about.request !== undefined && { example: about.request }),
+            },
+          }),
+          ...(form && { 'multipart/form-data': { schema: form } }),
         },
       },
     }),
     responses: responsesOf(dialect, route, about),
   }
+}
+
+/** A form has the fields of the body, all of them as text, and its files. */
+function formOf(
+  { fields: names }: FilePolicy,
+  body: Schema | null,
+  fields: Readonly<Record<string, string>>,
+): Schema {
+  const texts = Object.keys((body?.properties ?? {}) as object).map(
+    (name) => [name, { type: 'string' }] as const,
+  )
+  const files = names.map((name) => [name, { type: 'string', format: 'binary' }] as const)
+  const properties = [...texts, ...files].map(([name, schema]) => {
+    const description = fields[name]
+    return [name, description ? { ...schema, description } : schema]
+  })
+  return { type: 'object', properties: Object.fromEntries(properties) as Record<string, Schema> }
 }
 
 function parametersOf(route: Route, about: RouteReference): Parameter[] {

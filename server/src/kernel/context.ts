@@ -7,6 +7,7 @@ import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
 import type { FileStore } from './ports/file-store.ts'
+import type { FirstFrame } from './ports/first-frame.ts'
 import type { Gateway } from './ports/gateway.ts'
 import type { Limiter } from './ports/limiter.ts'
 import type { Mailer } from './ports/mailer.ts'
@@ -45,6 +46,8 @@ export type Context = {
   outbound: Outbound
   /** Makes presentations; null where nobody does, and decks fail. */
   decks: DeckRenderer | null
+  /** Decodes clips that users send, as far as anything here can. */
+  firstFrame: FirstFrame
   mail: Mailer
   events: Events
   limiter: Limiter

@@ -13,6 +13,9 @@ const FETCH_MS = 20_000
 
 /** Decoding takes tens of megabytes and all of a core; more than two at once would starve everything else. */
 const bounded = pLimit(2)
+/** What is taken apart into more than this many bytes waits for the one before it. */
+const LARGE_BYTES = 48_000_000
+const alone = pLimit(1)
 
 /** Formats we read and write, by their first bytes; what anybody says they are does not count. SVG is not among them. */
 const FORMATS = {
@@ -55,11 +58,13 @@ export type PictureForm = { side: number; format: Format }
 
 const STORED: PictureForm = { side: MOST_SIDE, format: 'png' }
 
+type PictureProblem = 'type' | 'too_many_bytes' | 'too_many_pixels' | 'broken'
+
 /** Why a picture is not taken. */
 class UnfitPicture extends Error {
   override readonly name = 'UnfitPicture'
-  readonly problem: 'type' | 'too_large' | 'broken'
-  constructor(problem: 'type' | 'too_large' | 'broken', cause?: unknown) {
+  readonly problem: PictureProblem
+  constructor(problem: PictureProblem, cause?: unknown) {
     super(problem, { cause })
     this.problem = problem
   }
@@ -83,10 +88,17 @@ export async function cleanPicture(
     if (!(error instanceof UnfitPicture)) throw error
     throw refusal('input_invalid', {
       field,
-      problem: error.problem === 'too_large' ? 'too_large' : 'format',
+      problem: error.problem === 'too_many_bytes' ? 'too_large' : 'format',
     })
   }
 }
+
+const TOLD = {
+  type: { problem: 'type' },
+  too_many_bytes: { problem: 'too_large', mostBytes: MOST_BYTES },
+  too_many_pixels: { problem: 'too_large' },
+  broken: { problem: 'broken' },
+} as const
 
 /**
  * The same for a picture that came with a form and lies on our disk.
@@ -102,33 +114,42 @@ export async function cleanSentPicture(
     return await rewrite(path, form)
   } catch (error) {
     if (!(error instanceof UnfitPicture)) throw error
-    const { problem } = error
-    throw refusal('upload_refused', {
-      field,
-      problem,
-      ...(problem === 'too_large' && { mostBytes: MOST_BYTES }),
-    })
+    throw refusal('upload_refused', { field, ...TOLD[error.problem] })
   }
 }
 
 /** @param source the picture itself, or its path: then it is never in our own memory as it was sent. */
 async function rewrite(source: Uint8Array | string, form: Partial<PictureForm>): Promise<CleanPicture> {
   const bytes = typeof source === 'string' ? (await stat(source)).size : source.byteLength
-  if (bytes > MOST_BYTES) throw new UnfitPicture('too_large')
+  if (bytes > MOST_BYTES) throw new UnfitPicture('too_many_bytes')
   const own = formatOf(typeof source === 'string' ? await readHead(source) : source)
   if (own === null) throw new UnfitPicture('type')
   const { side = MOST_SIDE, format = own } = form
   const { extension, write } = FORMATS[format]
   try {
-    return await bounded(async () => {
-      const picture = sharp(source, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+    const {
+      width: across,
+      height: down,
+      depth,
+    } = await bounded(() => sharp(source, { limitInputPixels: false }).metadata())
+    if (across * down > MOST_PIXELS) throw new UnfitPicture('too_many_pixels')
+    const decode = async (): Promise<CleanPicture> => {
+      // Line by line, where the format lets it.
+      const picture = sharp(source, {
+        limitInputPixels: MOST_PIXELS,
+        failOn: 'error',
+        sequentialRead: true,
+      })
         .rotate()
         .resize(side, side, { fit: 'inside', withoutEnlargement: true })
       const { data, info } = await write(picture).toBuffer({ resolveWithObject: true })
       const { width, height } = info
       return { bytes: data, extension, mediaType: `image/${format}`, width, height }
-    })
+    }
+    const isLarge = across * down * (depth === 'uchar' ? 4 : 8) > LARGE_BYTES
+    return await (isLarge ? alone(() => bounded(decode)) : bounded(decode))
   } catch (cause) {
+    if (cause instanceof UnfitPicture) throw cause
     throw new UnfitPicture('broken', cause)
   }
 }
