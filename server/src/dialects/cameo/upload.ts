@@ -1,10 +1,13 @@
 import { Type } from 'typebox'
 import type { View } from '../../http/dialect.ts'
 import { route } from '../../http/dialect.ts'
+import { avatarUrl } from '../../kernel/accounts/avatar.ts'
+import { changeAvatar, readProfile } from '../../kernel/accounts/profile.ts'
 import { refusal } from '../../kernel/errors.ts'
 import { deleteUpload } from '../../kernel/uploads/delete-upload.ts'
 import type { SentUpload } from '../../kernel/uploads/take-upload.ts'
 import { MOST_CLIP_BYTES, MOST_PICTURE_BYTES, takeUpload } from '../../kernel/uploads/take-upload.ts'
+import { fileUrl } from '../../kernel/works/file-url.ts'
 import { done, refuse } from './envelope.ts'
 
 /** What its source answered (facts/cameo.md, 2), and how large it is besides. */
@@ -51,8 +54,14 @@ const avatar = route({
   allow: 'user',
   rate: 'write',
   takesFiles: { fields: ['avatar', 'file'], mostBytes: MOST_PICTURE_BYTES },
-  run: (context, actor, { files }) => takeUpload(context, actor, 'picture', files[0]),
-  reply: ({ storeKey }, { fileUrl }) => done({ avatar_url: fileUrl(storeKey) }, '头像上传成功'),
+  run: async (context, actor, { files }) => {
+    const { storeKey } = await takeUpload(context, actor, 'picture', files[0])
+    await changeAvatar(context, actor, fileUrl(context, storeKey))
+    // The account has a copy of its own.
+    await deleteUpload(context, actor, storeKey)
+    return readProfile(context, actor)
+  },
+  reply: ({ avatar }, view) => done({ avatar_url: avatarUrl(view.fileUrl, avatar) }, '头像上传成功'),
 })
 
 const Named = Type.Object({
