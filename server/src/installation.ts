@@ -88,5 +88,6 @@ export const SQL_SOURCES = {
     'kernel/promotions/joining.sql',
     'kernel/accounts/administer.sql',
     'kernel/publishing/publish.sql',
+    'kernel/square/square.sql',
   ].map((path) => fileURLToPath(new URL(`./${path}`, import.meta.url))),
 }
