@@ -25,11 +25,14 @@ export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Account {
   activated_at: Generated<Date>;
+  avatar: string | null;
   created_at: Generated<Date>;
   deactivated_at: Date | null;
   email: string | null;
   id: Generated<bigint>;
+  nickname: string | null;
   password_hash: string;
+  phone: string | null;
   referral_code: string | null;
   role: Generated<string>;
   session_version: Generated<number>;
@@ -92,6 +95,18 @@ export interface Channel {
   provider: string;
   vendor_model: string;
   weight: Generated<number>;
+}
+
+export interface Character {
+  account_id: bigint | null;
+  avatar: string | null;
+  created_at: Generated<Date>;
+  description: Generated<string>;
+  id: Generated<bigint>;
+  mention: string | null;
+  name: string;
+  type: string;
+  updated_at: Generated<Date>;
 }
 
 export interface Connection {
@@ -539,6 +554,7 @@ export interface DB {
   analysis: Analysis;
   attempt: Attempt;
   channel: Channel;
+  character: Character;
   connection: Connection;
   coupon: Coupon;
   coupon_claim: CouponClaim;

@@ -1,5 +1,6 @@
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
+import { characters } from './house-characters.ts'
 
 const DAY_MS = 86_400_000
 
@@ -39,6 +40,7 @@ export const preset: Preset = {
   maxSide: 2_048,
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
+  characters,
   limits: {
     auth: { points: 20, perSeconds: 60 },
     generate: { points: 60, perSeconds: 60 },
