@@ -82,6 +82,7 @@ export const SQL_SOURCES = {
     'kernel/memberships/extend.sql',
     'kernel/promotions/promotions.sql',
     'kernel/works/edit.sql',
+    'kernel/square/square.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',
     'kernel/payments/channels.sql',

@@ -185,6 +185,32 @@ export interface Entry {
   topic: string | null;
 }
 
+export interface Exhibit {
+  account_id: bigint;
+  favorites: Generated<number>;
+  heat: Generated<number>;
+  is_public: Generated<boolean>;
+  is_visible: Generated<boolean>;
+  kind: string;
+  likes: Generated<number>;
+  shares: Generated<number>;
+  shown_at: Generated<Date>;
+  views: Generated<number>;
+  work_id: bigint;
+}
+
+export interface ExhibitTotal {
+  count: Generated<bigint>;
+  kind: string;
+  part: number;
+}
+
+export interface ExhibitView {
+  hour: Date;
+  viewer: Buffer;
+  work_id: bigint;
+}
+
 export interface File {
   bytes: bigint;
   created_at: Generated<Date>;
@@ -415,6 +441,13 @@ export interface QueuePlace {
   turn: bigint;
 }
 
+export interface Reaction {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  kind: string;
+  work_id: bigint;
+}
+
 export interface Referral {
   completed_at: Date | null;
   created_at: Generated<Date>;
@@ -561,6 +594,9 @@ export interface DB {
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;
+  exhibit: Exhibit;
+  exhibit_total: ExhibitTotal;
+  exhibit_view: ExhibitView;
   file: File;
   finding: Finding;
   hold: Hold;
@@ -580,6 +616,7 @@ export interface DB {
   publication_target: PublicationTarget;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  reaction: Reaction;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
   session: Session;

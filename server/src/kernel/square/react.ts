@@ -40,9 +40,14 @@ export async function countView(
   origin: Origin,
   workId: bigint,
 ): Promise<{ counted: boolean; views: number }> {
-  const who = viewer ? ['account', String(viewer.accountId)] : ['address', origin.ip ?? '', origin.device ?? '']
+  const who = viewer
+    ? ['account', String(viewer.accountId)]
+    : ['address', origin.ip ?? '', origin.device ?? '']
   const key = context.keys.codeHash('viewer', ...who).subarray(0, 16)
-  const [row] = await context.db.rows<{ counted: boolean; views: number | null }>(countViewStatement, [workId, key])
+  const [row] = await context.db.rows<{ counted: boolean; views: number | null }>(countViewStatement, [
+    workId,
+    key,
+  ])
   if (!row || row.views === null) throw refusal('work_not_found', { id: String(workId) })
   return { counted: row.counted, views: row.views }
 }

@@ -24,7 +24,9 @@ const NEVER_SHOWN: Standing = {
 }
 
 /** The columns of `Standing` for a query over `exhibit e`; `$viewer` stands for who asks, or null. */
-export const standingColumns = (viewer: string): string => `e.is_public as "isPublic", e.likes, e.favorites, e.views,
+export const standingColumns = (
+  viewer: string,
+): string => `e.is_public as "isPublic", e.likes, e.favorites, e.views,
   e.shares,
   exists (select from reaction r where r.work_id = e.work_id and r.kind = 'like' and r.account_id = ${viewer}) as liked,
   exists (select from reaction r where r.work_id = e.work_id and r.kind = 'favorite' and r.account_id = ${viewer})
