@@ -10,7 +10,8 @@ const ACCOUNTS = 1_000
 export async function seedExhibits(pool: pg.Pool, count: number): Promise<void> {
   const client = await pool.connect()
   try {
-    await client.query('set statement_timeout = 0')
+    // A commit that is not on its way to the disk yet is not known to be one, and vacuum would pass its rows over.
+    await client.query('set statement_timeout = 0; set synchronous_commit = on')
     await client.query(
       `insert into account (uuid, username, password_hash)
        select gen_random_uuid(), 'seed' || n, '-' from generate_series(1, $1::int) n`,
