@@ -185,6 +185,15 @@ export interface Entry {
   topic: string | null;
 }
 
+export interface Estimate {
+  kind: string;
+  model_id: bigint;
+  samples: number;
+  seconds: number;
+  size: number;
+  updated_at: Generated<Date>;
+}
+
 export interface Exhibit {
   account_id: bigint;
   favorites: Generated<number>;
@@ -471,6 +480,20 @@ export interface RetiredChannelAccount {
   version: number;
 }
 
+export interface SentFile {
+  account_id: bigint;
+  bytes: bigint;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  duration_ms: number | null;
+  height: number;
+  id: Generated<bigint>;
+  media_type: string;
+  preview_key: string;
+  store_key: string;
+  width: number;
+}
+
 export interface Session {
   account_id: bigint;
   created_at: Generated<Date>;
@@ -541,6 +564,7 @@ export interface Upload {
 
 export interface UploadCount {
   account_id: bigint;
+  bytes: Generated<bigint>;
   day: Timestamp;
   uploads: number;
 }
@@ -594,6 +618,7 @@ export interface DB {
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;
+  estimate: Estimate;
   exhibit: Exhibit;
   exhibit_total: ExhibitTotal;
   exhibit_view: ExhibitView;
@@ -619,6 +644,7 @@ export interface DB {
   reaction: Reaction;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
+  sent_file: SentFile;
   session: Session;
   setting: Setting;
   sql_function_file: SqlFunctionFile;

@@ -3,6 +3,7 @@ import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
+import type { TaskFile } from '../kernel/generation/task.ts'
 import type { Preset, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
@@ -75,6 +76,8 @@ export type View = {
   /** Two, for a document that has its sessions refreshed. */
   tokens: (session: Session, uuid: string) => TokenPair
   fileUrl: (storeKey: string) => string
+  /** Where a small picture of a task's output is; null for what has nothing to show. */
+  thumbnailUrl: (file: TaskFile) => string | null
 }
 
 type ActorOf<Allow extends Policy> = Allow extends 'public'

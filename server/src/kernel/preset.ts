@@ -52,6 +52,8 @@ export type CatalogPreset = {
   }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
+  /** The same for what starts from a picture, where that costs something else. */
+  sourcePrices?: Readonly<Partial<Record<TaskKind, Credits>>>
 }
 
 export type PaymentPreset = {

@@ -52,7 +52,7 @@ const list = route({
     const status = readChoice(query, 'status', ['processing', 'completed', 'failed'])
     return listWorks(context, actor, {
       ...readPage(query),
-      kind: family === null ? null : KINDS[family],
+      kinds: family === null ? null : [KINDS[family]],
       states: status === null ? ['pending', 'ready'] : STATES[status],
       tool: given(query, 'tool_type'),
       keyword: given(query, 'keyword') ?? given(query, 'search'),

@@ -28,6 +28,7 @@ export const preset: Preset = {
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
   ],
   prices: { image: units(10), video: units(50), text: units(1) },
+  sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],
   gatewayOptions: {},
