@@ -3,12 +3,16 @@
 import { parseArgs } from 'node:util'
 import { tryAiCreator } from './try/ai-creator.ts'
 import { tryAigentools } from './try/aigentools.ts'
+import { tryCameo } from './try/cameo.ts'
+import { tryPlaza } from './try/plaza.ts'
 import { tryWaliassets } from './try/waliassets.ts'
 
 const SITES: Readonly<Record<string, (prompt: string) => Promise<void>>> = {
   waliassets: tryWaliassets,
   aigentools: tryAigentools,
   'ai-creator': tryAiCreator,
+  plaza: tryPlaza,
+  cameo: tryCameo,
 }
 
 try {

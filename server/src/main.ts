@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { allowsSandbox, ConfigError, readConfig } from './config.ts'
 import { ClusterError } from './db/embedded/cluster.ts'
@@ -63,7 +64,12 @@ async function startSite(
       ? startPublicationWorker(context, { concurrency: PUBLISH_CONCURRENCY })
       : null
   const metrics = createMetrics(context, () => worker?.busy() ?? 0)
-  const app = await buildApp(context, dialect, { logger: siteLog, metrics, trustProxy: config.trustProxy })
+  const app = await buildApp(context, dialect, {
+    logger: siteLog,
+    metrics,
+    trustProxy: config.trustProxy,
+    formsDir: join(config.dataDir, 'forms', site.name),
+  })
   const isApi = config.role !== 'worker'
   if (isApi) {
     try {

@@ -12,6 +12,7 @@ import { createAccount } from './kernel/accounts/register.ts'
 import { createSessionCache } from './kernel/accounts/session-cache.ts'
 import { applyPreset } from './kernel/catalog/apply-preset.ts'
 import { openCatalog } from './kernel/catalog/catalog.ts'
+import { applyHouseCharacters } from './kernel/characters/apply-preset.ts'
 import type { Context, Log } from './kernel/context.ts'
 import { KernelError } from './kernel/errors.ts'
 import type { Ids } from './kernel/ids.ts'
@@ -68,6 +69,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     db.transaction(async (within) => {
       await within.rows(presetLock, [])
       await applyPreset(within, dialect.preset)
+      await applyHouseCharacters(within, dialect.preset)
     }),
   )
   const events = await soon(() => openPostgresEvents(connection, { name, tag: ids.token(12), onError }))

@@ -79,6 +79,7 @@ export async function buildSite(
     logger: log,
     metrics: createMetrics(first.context, () => 0),
     trustProxy: [],
+    formsDir: join(dataDir, 'forms'),
   })
   return {
     context: first.context,

@@ -25,11 +25,14 @@ export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Account {
   activated_at: Generated<Date>;
+  avatar: string | null;
   created_at: Generated<Date>;
   deactivated_at: Date | null;
   email: string | null;
   id: Generated<bigint>;
+  nickname: string | null;
   password_hash: string;
+  phone: string | null;
   referral_code: string | null;
   role: Generated<string>;
   session_version: Generated<number>;
@@ -92,6 +95,18 @@ export interface Channel {
   provider: string;
   vendor_model: string;
   weight: Generated<number>;
+}
+
+export interface Character {
+  account_id: bigint | null;
+  avatar: string | null;
+  created_at: Generated<Date>;
+  description: Generated<string>;
+  id: Generated<bigint>;
+  mention: string | null;
+  name: string;
+  type: string;
+  updated_at: Generated<Date>;
 }
 
 export interface Connection {
@@ -168,6 +183,41 @@ export interface Entry {
   sequence: bigint;
   task_id: bigint | null;
   topic: string | null;
+}
+
+export interface Estimate {
+  kind: string;
+  model_id: bigint;
+  samples: number;
+  seconds: number;
+  size: number;
+  updated_at: Generated<Date>;
+}
+
+export interface Exhibit {
+  account_id: bigint;
+  favorites: Generated<number>;
+  heat: Generated<number>;
+  is_public: Generated<boolean>;
+  is_visible: Generated<boolean>;
+  kind: string;
+  likes: Generated<number>;
+  shares: Generated<number>;
+  shown_at: Generated<Date>;
+  views: Generated<number>;
+  work_id: bigint;
+}
+
+export interface ExhibitTotal {
+  count: Generated<bigint>;
+  kind: string;
+  part: number;
+}
+
+export interface ExhibitView {
+  hour: Date;
+  viewer: Buffer;
+  work_id: bigint;
 }
 
 export interface File {
@@ -400,6 +450,13 @@ export interface QueuePlace {
   turn: bigint;
 }
 
+export interface Reaction {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  kind: string;
+  work_id: bigint;
+}
+
 export interface Referral {
   completed_at: Date | null;
   created_at: Generated<Date>;
@@ -421,6 +478,20 @@ export interface RetiredChannelAccount {
   secret: Buffer;
   url: string;
   version: number;
+}
+
+export interface SentFile {
+  account_id: bigint;
+  bytes: bigint;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  duration_ms: number | null;
+  height: number;
+  id: Generated<bigint>;
+  media_type: string;
+  preview_key: string;
+  store_key: string;
+  width: number;
 }
 
 export interface Session {
@@ -517,6 +588,7 @@ export interface Upload {
 
 export interface UploadCount {
   account_id: bigint;
+  bytes: Generated<bigint>;
   day: Timestamp;
   uploads: number;
 }
@@ -583,12 +655,17 @@ export interface DB {
   analysis: Analysis;
   attempt: Attempt;
   channel: Channel;
+  character: Character;
   connection: Connection;
   coupon: Coupon;
   coupon_claim: CouponClaim;
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;
+  estimate: Estimate;
+  exhibit: Exhibit;
+  exhibit_total: ExhibitTotal;
+  exhibit_view: ExhibitView;
   file: File;
   finding: Finding;
   hold: Hold;
@@ -608,8 +685,10 @@ export interface DB {
   publication_target: PublicationTarget;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
+  reaction: Reaction;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
+  sent_file: SentFile;
   session: Session;
   setting: Setting;
   showing: Showing;

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import parseRange from 'range-parser'
 import type { Context } from '../kernel/context.ts'
-import { isPrivate, openPrivateFile } from '../kernel/works/file-url.ts'
+import { contentDisposition, isPrivate, openPrivateFile } from '../kernel/works/file-url.ts'
 import { mediaTypeOf } from '../kernel/works/media-types.ts'
 import { makeThumbnail } from '../kernel/works/thumbnail.ts'
 import type { Dialect } from './dialect.ts'
@@ -81,7 +81,7 @@ export async function serveFile(
     'content-type': file.mediaType,
     ...(file.saveAs === undefined
       ? !file.isShown && { 'content-disposition': 'attachment' }
-      : { 'content-disposition': saveAs(file.saveAs) }),
+      : { 'content-disposition': contentDisposition(file.saveAs) }),
     'cache-control': file.cacheControl,
     'accept-ranges': 'bytes',
     etag,
@@ -106,16 +106,6 @@ async function findFile(context: Context, key: string): ReturnType<Context['file
   const stat = await context.files.stat(key)
   if (stat) return stat
   return (await makeThumbnail(context, key)) ? context.files.stat(key) : null
-}
-
-/** RFC 6266: the name as it is, and one in ASCII for whoever cannot read that. */
-function saveAs(name: string): string {
-  const plain = name.replace(/[^\x20-\x7E]+/g, '_').replace(/["\\%]/g, '_')
-  const encoded = encodeURIComponent(name).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }
 
 /** The one range to send, or null for the whole file: several ranges at once are answered with everything. */

@@ -16,6 +16,7 @@ export type Preset = AccountPreset &
   GenerationPreset &
   ToolPreset &
   UploadPreset &
+  CharacterPreset &
   PublishingPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
@@ -51,6 +52,8 @@ export type CatalogPreset = {
   }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
+  /** The same for what starts from a picture, where that costs something else. */
+  sourcePrices?: Readonly<Partial<Record<TaskKind, Credits>>>
 }
 
 export type PaymentPreset = {
@@ -114,6 +117,20 @@ export type ToolPreset = {
 export type UploadPreset = {
   /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
   takesUploads?: boolean
+}
+
+export type CharacterPreset = {
+  /** Characters of the house, which everybody may use and nobody edits; none unless a document says so. */
+  characters?: readonly HouseCharacter[]
+}
+
+export type HouseCharacter = {
+  /** What prompts call it after an `@`: lower-case letters, digits, `_` and `.`; it stays the same for ever. */
+  mention: string
+  name: string
+  type: string
+  /** What a model is told of it. */
+  description: string
 }
 
 export type Limit = { points: number; perSeconds: number }

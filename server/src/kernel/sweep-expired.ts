@@ -1,6 +1,5 @@
 import { statement } from '../db/database.ts'
 import type { Context } from './context.ts'
-import { sweepViews } from './square/view.ts'
 
 // Each with how long it is kept after it has served; the ledger, holds and tasks are never pruned.
 const EXPIRED = [
@@ -19,10 +18,9 @@ const oldPartitions = statement(
      and right(c.relname, 7) < to_char(now() - interval '13 months', 'YYYY_MM')`,
 )
 
-/** Removes what has expired: sessions after a week, codes after a day, keys after 30 days, attempts and analyses after 13 months, views after an hour. */
+/** Removes what has expired: sessions after a week, codes after a day, keys after 30 days, attempts and analyses after 13 months. */
 export async function sweepExpired(context: Context): Promise<void> {
   for (const what of EXPIRED) await context.db.rows(what, [])
-  await sweepViews(context)
   for (const { name } of await context.db.rows<{ name: string }>(oldPartitions, [])) {
     // The pattern above leaves only letters, digits and underscores in the name.
     await context.db.rows(statement(`drop ${name}`, `drop table if exists ${name}`), [])

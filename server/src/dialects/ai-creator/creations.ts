@@ -12,7 +12,7 @@ import { listVersions } from '../../kernel/works/versions.ts'
 import type { Work } from '../../kernel/works/work.ts'
 import { readWork } from '../../kernel/works/work.ts'
 import { given, readId } from '../shared/query.ts'
-import { done } from './envelope.ts'
+import { done, donePage } from './envelope.ts'
 import type { Status } from './generation.ts'
 import { STATUS } from './generation.ts'
 import { readChoice, readDay, readPage } from './query.ts'
@@ -52,7 +52,7 @@ const list = route({
     const status = readChoice(query, 'status', ['processing', 'completed', 'failed'])
     return listWorks(context, actor, {
       ...readPage(query),
-      kind: family === null ? null : KINDS[family],
+      kinds: family === null ? null : [KINDS[family]],
       states: status === null ? ['pending', 'ready'] : STATES[status],
       tool: given(query, 'tool_type'),
       keyword: given(query, 'keyword') ?? given(query, 'search'),
@@ -60,8 +60,7 @@ const list = route({
       until: readDay(query, 'end_date', 1),
     })
   },
-  reply: ({ items, total, page, limit }, view) =>
-    done({ total, page, page_size: limit, items: items.map((work) => presentRow(work, view)) }),
+  reply: (page, view) => donePage(page, (work) => presentRow(work, view)),
 })
 
 /** 7.2 获取创作详情: `GET /creations/{id}`. */
@@ -112,8 +111,7 @@ const versions = route({
   rate: 'read',
   run: (context, actor, { params, query }) =>
     listVersions(context, actor, readId('id', params.id), readPage(query)),
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentVersion) }),
+  reply: (page) => donePage(page, presentVersion),
 })
 
 /** `POST /creations/{id}/versions/{version}/restore`: makes an earlier version the latest again. */

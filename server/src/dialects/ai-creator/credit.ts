@@ -16,7 +16,7 @@ import { listOrders } from '../../kernel/payments/order.ts'
 import { readBalance } from '../../kernel/wallet/balance.ts'
 import type { EntryKind, StatementRow } from '../../kernel/wallet/statement.ts'
 import { readStatement } from '../../kernel/wallet/statement.ts'
-import { done, refuse } from './envelope.ts'
+import { done, donePage, refuse } from './envelope.ts'
 import { presentStanding } from './members.ts'
 import { readChoice, readPage } from './query.ts'
 import { presentTime } from './time.ts'
@@ -234,8 +234,7 @@ const transactions = route({
       filter: kinds === null ? null : kinds.length === 0 ? [] : [{ kinds }],
     })
   },
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentTransaction) }),
+  reply: (page) => donePage(page, presentTransaction),
 })
 
 function presentTransaction(row: StatementRow) {
@@ -260,13 +259,7 @@ const rechargeOrders = route({
   rate: 'read',
   run: (context, actor, { query }) =>
     listOrders(context, actor, { ...readPage(query), states: null, item: 'credits' }),
-  reply: ({ items, total, page, limit }) =>
-    done({
-      total,
-      page,
-      page_size: limit,
-      items: items.map((order) => ({ ...presentOrder(order), credits: toNumber(order.credits) })),
-    }),
+  reply: (page) => donePage(page, (order) => ({ ...presentOrder(order), credits: toNumber(order.credits) })),
 })
 
 /** 2.7 获取会员订单列表. */
@@ -277,19 +270,14 @@ const membershipOrders = route({
   rate: 'read',
   run: (context, actor, { query }) =>
     listOrders(context, actor, { ...readPage(query), states: null, item: 'membership' }),
-  reply: ({ items, total, page, limit }) =>
-    done({
-      total,
-      page,
-      page_size: limit,
-      items: items.map((order) => ({
-        ...presentOrder(order),
-        membership_type: order.plan,
-        original_amount: yuanOf(order.listFen),
-        discount_amount: yuanOf((order.listFen - order.amountFen) as Fen),
-        expired_at: order.membershipEndsAt && presentTime(order.membershipEndsAt),
-      })),
-    }),
+  reply: (page) =>
+    donePage(page, (order) => ({
+      ...presentOrder(order),
+      membership_type: order.plan,
+      original_amount: yuanOf(order.listFen),
+      discount_amount: yuanOf((order.listFen - order.amountFen) as Fen),
+      expired_at: order.membershipEndsAt && presentTime(order.membershipEndsAt),
+    })),
 })
 
 function presentOrder(order: Order) {

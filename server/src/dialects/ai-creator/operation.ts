@@ -17,7 +17,7 @@ import { claimCoupon, createCoupon, listClaims, listCoupons } from '../../kernel
 import { ensureReferralCode, listReferrals } from '../../kernel/promotions/referral-codes.ts'
 import { readSiteFigures } from '../../kernel/statistics/figures.ts'
 import { readId } from '../shared/query.ts'
-import { done } from './envelope.ts'
+import { done, donePage } from './envelope.ts'
 import { parseTime, readChoice, readDay, readPage } from './query.ts'
 import { presentTime } from './time.ts'
 
@@ -80,8 +80,7 @@ const activities = route({
       status: readChoice(query, 'status', ACTIVITY_STATUSES),
       withDisabled: actor.role === 'admin',
     }),
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentActivity) }),
+  reply: (page) => donePage(page, presentActivity),
 })
 
 /** 9.3 参与活动: `POST /operation/activities/:activity_id/participate`; for activities that give credits. */
@@ -184,8 +183,7 @@ const coupons = route({
       status: readChoice(query, 'status', COUPON_STATUSES),
       withDisabled: actor.role === 'admin',
     }),
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentCoupon) }),
+  reply: (page) => donePage(page, presentCoupon),
 })
 
 /** 9.6 领取优惠券: `POST /operation/coupons/:coupon_id/claim`. */
@@ -219,8 +217,7 @@ const myCoupons = route({
       statuses: status === null ? null : CLAIM_STATUSES[status],
     })
   },
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentClaim) }),
+  reply: (page) => donePage(page, presentClaim),
 })
 
 function presentCoupon(coupon: Coupon) {

@@ -10,7 +10,7 @@ import { readPublications } from '../../kernel/publishing/history.ts'
 import type { PlatformView } from '../../kernel/publishing/platforms.ts'
 import { listPlatforms } from '../../kernel/publishing/platforms.ts'
 import { publishWork } from '../../kernel/publishing/publish.ts'
-import { done, refuse } from './envelope.ts'
+import { done, donePage, refuse } from './envelope.ts'
 import { describeProblem, PLATFORM_NAMES, platformName } from './platforms.ts'
 import { parseTime, readChoice, readPage } from './query.ts'
 import { refusals } from './refusals.ts'
@@ -151,8 +151,7 @@ const history = route({
       platform: readChoice(query, 'platform', Object.keys(PLATFORM_NAMES)),
       ...matching(readChoice(query, 'status', STATUS_NAMES)),
     }),
-  reply: ({ items, total, page, limit }) =>
-    done({ total, page, page_size: limit, items: items.map(presentPublished) }),
+  reply: (page) => donePage(page, presentPublished),
 })
 
 function presentPublished(one: Published): object {

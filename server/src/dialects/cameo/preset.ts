@@ -1,5 +1,6 @@
 import { units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
+import { characters } from './house-characters.ts'
 
 const DAY_MS = 86_400_000
 
@@ -27,6 +28,7 @@ export const preset: Preset = {
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
   ],
   prices: { image: units(10), video: units(50), text: units(1) },
+  sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],
   gatewayOptions: {},
@@ -39,6 +41,7 @@ export const preset: Preset = {
   maxSide: 2_048,
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
+  characters,
   limits: {
     auth: { points: 20, perSeconds: 60 },
     generate: { points: 60, perSeconds: 60 },

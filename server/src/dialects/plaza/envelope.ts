@@ -1,8 +1,17 @@
 import type { Reply } from '../../http/dialect.ts'
+import type { Page } from '../../kernel/paging.ts'
 
 /** 响应格式: all four fields, also where an example leaves some out; HTTP says what `code` says. */
 export function done(data: unknown, message = 'success', code: 200 | 201 = 200): Reply {
   return { status: code, body: { code, message, data, timestamp: Date.now() } }
+}
+
+/** A page of a list, its rows as `present` shows them. */
+export function donePage<Item>(
+  { items, total, page, limit }: Page<Item>,
+  present: (item: Item) => object,
+): Reply {
+  return done({ list: items.map(present), total, page, pageSize: limit })
 }
 
 /**

@@ -38,6 +38,7 @@ export const preset: Preset = {
     { name: 'gpt-3.5-turbo', title: 'GPT-3.5 Turbo', description: '', kind: 'text', vendor: 'openai' },
   ],
   prices: { image: units(10), video: units(50), text: units(1) },
+  sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],
   gatewayOptions: {},

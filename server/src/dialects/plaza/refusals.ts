@@ -57,8 +57,7 @@ export const refusals: Refusals = {
   input_invalid: (issue) => refuseIssues([issue]),
   insufficient_credits: ({ required, available }) =>
     refuse(400, `算力不足，当前余额 ${toText(available)}，需要 ${toText(required)}，请充值后重试`),
-  idempotency_key_reused: () =>
-    refuse(400, 'Idempotency-Key 已用于另一请求，请更换后重试', 'idempotency_key_reused', 422),
+  idempotency_key_reused: () => refuse(422, 'Idempotency-Key 已用于另一请求，请更换后重试'),
   rate_limited: ({ retryAfterSeconds }) => refuse(429, `请求过于频繁，请${retryAfterSeconds}秒后再试`),
   quota_spent: ({ quota, limit }) =>
     refuse(429, `${QUOTAS[quota]}已用完（${limit}次），请稍后再试或升级会员`),

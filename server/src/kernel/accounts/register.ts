@@ -2,13 +2,14 @@ import type { Queryable } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { violatedUnique } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
-import { refusal } from '../errors.ts'
+import { KernelError, refusal } from '../errors.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import { registerReferral } from '../promotions/referral-codes.ts'
 import { normaliseEmail } from './email.ts'
 import { requireAllowedDomain, tryEmailCode } from './email-codes.ts'
 import { hashPassword } from './passwords.ts'
+import { normalisePhone } from './phone.ts'
 
 export type Session = {
   id: string
@@ -58,34 +59,65 @@ export async function registerWithCode(
   return { account: opened.account, session: opened.session, bonus: opened.account.available }
 }
 
+// The number belongs to nobody else: the index decides, and takes the whole registration back.
+const setPhone = statement('set phone of new account', 'update account set phone = $2 where id = $1')
+
 /**
  * Opens an account without proof of an address, or without one, where a document asks for none: account, wallet,
- * sign-up bonus and first session in one statement. Of many registrations of one name or address exactly one
+ * sign-up bonus and first session together. Of many registrations of one name, address or number exactly one
  * succeeds. What makes a good password is the document's to say.
  *
- * @param input.invitedBy the referral code of whoever invited the new user; an unknown one opens no account.
+ * @param input.invitedBy the referral code of whoever invited the new user.
+ * @param input.unknownInviter whether a code that is nobody's opens no account, or is passed over where a document
+ *   says so; refused unless given.
  * @throws input_invalid, account_exists, email_domain_refused, referral_code_unknown
  */
 export async function registerWithPassword(
   context: Context,
-  input: { username: string; email?: string; password: string; invitedBy?: string | null },
+  input: {
+    username: string
+    email?: string | null
+    phone?: string | null
+    password: string
+    invitedBy?: string | null
+    unknownInviter?: 'refused' | 'ignored'
+  },
 ): Promise<{ account: Account; session: Session }> {
+  const { invitedBy: code = null, unknownInviter = 'refused' } = input
   const username = normaliseUsername(input.username)
-  const email = input.email === undefined ? null : normaliseEmail('email', input.email)
+  const email = input.email == null ? null : normaliseEmail('email', input.email)
+  const phone = input.phone == null ? null : normalisePhone('phone', input.phone)
   if (email !== null) requireAllowedDomain(context, email)
   const passwordHash = await hashPassword(input.password)
   const opening = { username, email, passwordHash, role: 'user', issue: null, withSession: true } as const
-  const { invitedBy: code = null } = input
-  const opened =
-    code === null
-      ? await openAccount(context, opening)
-      : await context.db.transaction(async (within) => {
-          const done = await openAccount(context, opening, within)
-          if (done) await registerReferral(within, { referredId: done.account.id, code })
-          return done
-        })
-  if (!opened?.session) throw new Error('an account without a code cannot lose one')
-  return { account: opened.account, session: opened.session }
+  const open = async (within?: Queryable) => {
+    const done = await openAccount(context, opening, within)
+    if (!done?.session) throw new Error('an account without a code cannot lose one')
+    return { account: done.account, session: done.session }
+  }
+  if (code === null && phone === null) return open()
+  return naming(() =>
+    context.db.transaction(async (within) => {
+      const done = await open(within)
+      if (phone !== null) await within.rows(setPhone, [done.account.id, phone])
+      if (code !== null) await refer(within, done.account.id, code, unknownInviter)
+      return done
+    }),
+  )
+}
+
+async function refer(
+  within: Queryable,
+  referredId: bigint,
+  code: string,
+  unknown: 'refused' | 'ignored',
+): Promise<void> {
+  try {
+    await registerReferral(within, { referredId, code })
+  } catch (error) {
+    const isUnknown = error instanceof KernelError && error.code === 'referral_code_unknown'
+    if (unknown === 'refused' || !isUnknown) throw error
+  }
 }
 
 /**
@@ -123,29 +155,40 @@ async function openAccount(
   const uuid = context.ids.uuid()
   const session = input.withSession ? newSession(context) : null
   const bonus = input.role === 'user' ? context.preset.signUpBonus : credits(0n)
+  const values = [
+    context.keys.chain,
+    uuid,
+    input.username,
+    input.email,
+    input.passwordHash,
+    input.role,
+    bonus,
+    context.preset.signUpBonusReason,
+    input.issue,
+    session?.id ?? null,
+    session?.expiresAt ?? null,
+  ]
+  const [row] = await naming(() => db.rows<{ id: bigint | null }>(registerAccount, values))
+  if (!row || row.id === null) return null
+  const { username, email, role } = input
+  return { account: { id: row.id, uuid, username, email, role, available: bonus }, session }
+}
+
+const TAKEN = new Map([
+  ['one_account_per_username', 'username'],
+  ['one_account_per_email', 'email'],
+  ['one_account_per_phone', 'phone'],
+] as const)
+
+/** Runs what may meet a name that is taken, and says which it was. @throws account_exists */
+export async function naming<Result>(change: () => Promise<Result>): Promise<Result> {
   try {
-    const [row] = await db.rows<{ id: bigint | null }>(registerAccount, [
-      context.keys.chain,
-      uuid,
-      input.username,
-      input.email,
-      input.passwordHash,
-      input.role,
-      bonus,
-      context.preset.signUpBonusReason,
-      input.issue,
-      session?.id ?? null,
-      session?.expiresAt ?? null,
-    ])
-    if (!row || row.id === null) return null
-    const { username, email, role } = input
-    const account = { id: row.id, uuid, username, email, role, available: bonus }
-    return { account, session }
+    return await change()
   } catch (error) {
-    const constraint = violatedUnique(error)
-    if (constraint === 'one_account_per_username') throw refusal('account_exists', { field: 'username' })
-    if (constraint === 'one_account_per_email') throw refusal('account_exists', { field: 'email' })
-    throw error
+    const field = (TAKEN as ReadonlyMap<string | null, 'username' | 'email' | 'phone'>).get(
+      violatedUnique(error),
+    )
+    throw field === undefined ? error : refusal('account_exists', { field })
   }
 }
 

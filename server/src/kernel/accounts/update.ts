@@ -1,5 +1,4 @@
 import { statement } from '../../db/database.ts'
-import { violatedUnique } from '../../db/errors.ts'
 import type { Actor, Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Credits } from '../money.ts'
@@ -7,7 +6,7 @@ import { credits } from '../money.ts'
 import type { AccountSummary } from './account.ts'
 import { readAccount } from './account.ts'
 import { hashPassword } from './passwords.ts'
-import { normaliseUsername } from './register.ts'
+import { naming, normaliseUsername } from './register.ts'
 
 /** Who administers: an administrator with the session at hand, or null for the command line. */
 export type Operator = Pick<Actor, 'accountId' | 'sessionId'> | null
@@ -69,14 +68,8 @@ export async function updateAccount(
 }
 
 async function decide(context: Context, values: readonly unknown[]): Promise<string | undefined> {
-  try {
-    const [row] = await context.db.rows<{ outcome: string }>(updateRow, values)
-    return row?.outcome
-  } catch (error) {
-    if (violatedUnique(error) === 'one_account_per_username')
-      throw refusal('account_exists', { field: 'username' })
-    throw error
-  }
+  const [row] = await naming(() => context.db.rows<{ outcome: string }>(updateRow, values))
+  return row?.outcome
 }
 
 async function refuse(context: Context, outcome: string | undefined, accountId: bigint): Promise<Error> {

@@ -32,7 +32,8 @@ const addPrice = statement(
  * Sets the price of one output of a model, of a use of a writing tool, or of every model of a kind; in this order the
  * first that is set applies. Tasks submitted before keep their price.
  *
- * @param subject a model's name, a tool's, or a kind.
+ * @param subject a model's name, a tool's, a kind, or `<kind>:source` for what starts from a picture, where that has a
+ *   price of its own.
  * @returns the new version of that price.
  * @throws model_not_found, input_invalid
  */
@@ -42,12 +43,21 @@ export async function setPrice(context: Context, subject: string, price: Credits
   const model = context.catalog.models().find((one) => one.name === subject)
   const tool = context.preset.writingTools?.find((one) => one.name === subject)
   const key = model ? `model:${model.id}` : tool ? `tool:${tool.name}` : `kind:${subject}`
-  if (!model && !tool && !(subject in context.preset.prices))
-    throw refusal('model_not_found', { model: subject })
+  if (!model && !tool && !isPricedKind(context, subject)) throw refusal('model_not_found', { model: subject })
   const [row] = await context.db.rows<{ version: number }>(addPrice, [key, price])
   await context.catalog.reload()
   context.events.publish('catalog')
   return row?.version ?? 0
+}
+
+/**
+ * Only of what has a price from the start: the first one of a narrower subject could otherwise come between a quote and
+ * its submission, and nobody would notice.
+ */
+function isPricedKind({ preset }: Context, subject: string): boolean {
+  const [kind = '', variant] = subject.split(':')
+  if (variant === undefined) return Object.hasOwn(preset.prices, kind)
+  return subject === `${kind}:source` && Object.hasOwn(preset.sourcePrices ?? {}, kind)
 }
 
 const readPriceRows = statement(

@@ -33,6 +33,9 @@ export async function applyPreset(db: Queryable, preset: Preset): Promise<void> 
   for (const [kind, price] of Object.entries(preset.prices)) {
     await db.rows(followPrice, [`kind:${kind}`, price])
   }
+  for (const [kind, price] of Object.entries(preset.sourcePrices ?? {})) {
+    await db.rows(followPrice, [`kind:${kind}:source`, price])
+  }
   // Each tool has a price of its own from the start, so that the version a task was quoted says it all: the first
   // price of a tool could otherwise come between a quote and its submission and nobody would notice.
   const { text } = preset.prices

@@ -50,7 +50,8 @@ export type Catalog = {
    * @param named its name or number; null for the default model of the kind. A deck may be written by a text model too,
    *   when that is named.
    * @param states the states it may be in; open unless given.
-   * @param tool the writing tool that is used. A model's own price goes before the tool's, the tool's before the kind's.
+   * @param narrower the subject of a price that goes before the kind's, where there is one: `tool:<name>` for a writing
+   *   tool, `kind:<kind>:source` for what starts from a picture. A model's own price goes before both.
    * @throws model_not_found when there is none of this kind in such a state.
    */
   quote: (
@@ -58,7 +59,7 @@ export type Catalog = {
     named: string | bigint | null,
     count: number,
     states?: readonly ModelState[],
-    tool?: string,
+    narrower?: string,
   ) => Quote
   reload: () => Promise<void>
   close: () => void
@@ -157,7 +158,7 @@ export async function openCatalog(
   return {
     preset: () => preset,
     models: () => models,
-    quote: (kind, named, count, states = OPEN, tool) => {
+    quote: (kind, named, count, states = OPEN, narrower) => {
       const model = models.find(
         (one) =>
           (one.kind === kind || (kind === 'deck' && named !== null && one.kind === 'text')) &&
@@ -171,7 +172,7 @@ export async function openCatalog(
         throw refusal('model_not_found', { model: String(named ?? kind) })
       const price =
         prices.get(`model:${model.id}`) ??
-        (tool === undefined ? undefined : prices.get(`tool:${tool}`)) ??
+        (narrower === undefined ? undefined : prices.get(narrower)) ??
         prices.get(`kind:${kind}`)
       if (!price) throw new Error(`no price for model ${model.id}, nor for its kind ${kind}`)
       const cost = credits(price.credits * BigInt(count))

@@ -11,6 +11,7 @@ import { readStored } from '../uploads/take-picture.ts'
 import type { Claimed } from './claim.ts'
 import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
 import { callOptions } from './progress.ts'
+import { withStyle } from './style.ts'
 import type { Writing } from './write.ts'
 import { writeDeck, writeText } from './write.ts'
 
@@ -136,11 +137,13 @@ async function toJob(context: Context, task: Making, channel: Channel): Promise<
   const key = task.input.source
   const source = key === undefined ? null : { bytes: await readStored(context, key), mediaType: 'image/png' }
   if (task.kind === 'video') {
-    const { source: _key, ...input } = task.input
-    return { kind: task.kind, model, ...input, ...(source && { source }) }
+    const { source: _key, style, ...input } = task.input
+    const prompt = withStyle(input.prompt, style)
+    return { kind: task.kind, model, ...input, prompt, ...(source && { source }) }
   }
-  const { source: _key, ...input } = task.input
-  return source ? { kind: 'image_edit', model, ...input, source } : { kind: 'image', model, ...input }
+  const { source: _key, style, ...input } = task.input
+  const job = { model, ...input, prompt: withStyle(input.prompt, style) }
+  return source ? { kind: 'image_edit', ...job, source } : { kind: 'image', ...job }
 }
 
 /** Weighted by channel, spread by task: a retry of the same task goes to the next channel. */

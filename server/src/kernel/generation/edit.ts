@@ -8,7 +8,7 @@ import { APPROVAL_MS, OPEN_MODELS, type Submission } from './submit.ts'
 import type { Task, TaskName, TaskReach } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { outputsOf, sourceOf, toolOf } from './task-input.ts'
+import { narrowerPriceOf, outputsOf, sourceOf } from './task-input.ts'
 
 /** What an edited task is to do from now on. */
 export type Edit = TaskInput & {
@@ -61,7 +61,7 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
   const { preset } = context
   const { kind, input, origin, modelStates = OPEN_MODELS } = edit
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(kind, edit.model, outputsOf(edit), modelStates, toolOf(edit))
+    const quote = context.catalog.quote(kind, edit.model, outputsOf(edit), modelStates, narrowerPriceOf(edit))
     const [row] = await context.db.rows<{
       outcome: string
       available: bigint | null

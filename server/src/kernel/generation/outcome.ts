@@ -10,6 +10,7 @@ import { removeLeftovers } from '../works/remove-leftovers.ts'
 import type { StoredFile } from '../works/store-outputs.ts'
 import { storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
+import { learnFrom } from './estimate.ts'
 import { outputsOf } from './task-input.ts'
 import type { Writing } from './write.ts'
 
@@ -200,6 +201,7 @@ export async function complete(
   const [ended] = await persist<Ended>(context, signal, finishTask, values)
   if (ended?.done) {
     context.events.publish('task', task.id)
+    await learnFrom(context, task)
     await removeEarlier(context, task)
   } else await removeUnclaimed(context, task, files)
 }

@@ -6,7 +6,7 @@ import { OPEN_MODELS } from './submit.ts'
 import type { Task, TaskName } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { outputsOf, toolOf } from './task-input.ts'
+import { narrowerPriceOf, outputsOf } from './task-input.ts'
 
 const readForRetry = statement('task for retry', 'select model_id, kind, input from task where id = $1')
 
@@ -38,7 +38,7 @@ export async function retryTask(
       stored.model_id,
       outputsOf(stored),
       OPEN_MODELS,
-      toolOf(stored),
+      narrowerPriceOf(stored),
     )
     const [row] = await context.db.rows<{
       outcome: string

@@ -188,8 +188,9 @@ begin
   return true;
 end $$;
 
--- Replaces what a task that has not begun is to do. With another model it is priced anew: the old hold goes back
--- and a new one is taken, or, when the account cannot pay that, nothing changes. An edited task has no approval.
+-- Replaces what a task that has not begun is to do. With another model, another number of outputs, or a picture to start
+-- from where there was none, it is priced anew: the old hold goes back and a new one is taken, or, when the account
+-- cannot pay that, nothing changes. An edited task has no approval.
 -- p_account is null for an administrator. outcome: 'edited', 'not_editable', 'insufficient', 'price_changed'.
 create or replace function edit_task_v2(
   p_key bytea, p_task bigint, p_account bigint, p_kind text, p_model bigint, p_model_states text[],
@@ -202,6 +203,7 @@ declare
   v_hold bigint;
   v_cost bigint;
   v_free_reason text;
+  v_is_priced_anew boolean;
 begin
   select * into v_task from task
   where id = p_task and (p_account is null or account_id = p_account)
@@ -211,7 +213,10 @@ begin
     return;
   end if;
   v_hold := v_task.hold_id;
-  if v_task.model_id <> p_model then
+  v_is_priced_anew := v_task.model_id <> p_model
+    or v_task.input ->> 'count' is distinct from p_input ->> 'count'
+    or (v_task.input ->> 'source' is null) <> (p_input ->> 'source' is null);
+  if v_is_priced_anew then
     if not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then
       outcome := 'price_changed';
       return;
@@ -240,10 +245,10 @@ begin
     update hold set deadline = now() + p_time_allowed + interval '1 minute' where id = v_hold;
   end if;
   update task set state = p_state, kind = p_kind, input = p_input, parameters = p_parameters, model_id = p_model,
-    price_subject = case when model_id = p_model then price_subject else p_price_subject end,
-    price_version = case when model_id = p_model then price_version else p_price_version end,
-    cost = case when model_id = p_model then cost else v_cost end,
-    charged = case when model_id = p_model then cost else v_cost end,
+    price_subject = case when v_is_priced_anew then p_price_subject else price_subject end,
+    price_version = case when v_is_priced_anew then p_price_version else price_version end,
+    cost = case when v_is_priced_anew then v_cost else cost end,
+    charged = case when v_is_priced_anew then v_cost else cost end,
     hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
     deadline = now() + p_time_allowed, updated_at = now()
   where id = p_task;

@@ -7,7 +7,7 @@ import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
 import type { TaskInput } from './task-input.ts'
-import { outputsOf, sourceOf, toolOf } from './task-input.ts'
+import { narrowerPriceOf, outputsOf, sourceOf } from './task-input.ts'
 
 export type Submission = TaskInput & {
   /** The model's name or number, or null for the default of the kind. */
@@ -72,7 +72,7 @@ async function submit(
       submission.model,
       outputsOf(submission),
       modelStates,
-      toolOf(submission),
+      narrowerPriceOf(submission),
     )
     const handle = preset.taskHandle(kind, context.clock.now().getTime(), context.ids.token(9))
     const [row] = await context.db.rows<Row>(submitTaskStatement, [

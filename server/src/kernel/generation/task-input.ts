@@ -9,13 +9,16 @@ export type ModelKind = TaskKind | 'vision'
 type JobOnly = 'kind' | 'model' | 'source'
 
 /**
- * What a picture task is made from; stored with the task and given to whichever provider runs it. `source` is the
- * store key of the picture it starts from.
+ * `source` is the store key of the picture a task starts from. `style` is how it is to look, in the user's words; whoever
+ * runs the task is told so at the end of the prompt, which itself stays as the user wrote it.
  */
-export type ImageInput = Omit<ImageJob, JobOnly> & { source?: string }
+type Extras = { source?: string; style?: string }
 
-/** What a clip task is made from. `source` is the store key of its first picture. */
-export type VideoInput = Omit<VideoJob, JobOnly> & { source?: string }
+/** What a picture task is made from; stored with the task and given to whichever provider runs it. */
+export type ImageInput = Omit<ImageJob, JobOnly> & Extras
+
+/** What a clip task is made from. */
+export type VideoInput = Omit<VideoJob, JobOnly> & Extras
 
 /** What a call of an operator's own is made from: its parameters, checked against the model's declaration. */
 export type CustomInput = Omit<CustomJob, JobOnly>
@@ -50,7 +53,8 @@ export function sourceOf(what: TaskInput): string | undefined {
   return what.kind === 'image' || what.kind === 'video' ? what.input.source : undefined
 }
 
-/** The tool whose price a task has, if it has one. */
-export function toolOf(what: TaskInput): string | undefined {
-  return what.kind === 'text' ? what.input.tool : undefined
+/** The subject of the price that a task has before its kind's, where there is one (`Catalog.quote`). */
+export function narrowerPriceOf(what: TaskInput): string | undefined {
+  if (what.kind === 'text') return `tool:${what.input.tool}`
+  return sourceOf(what) === undefined ? undefined : `kind:${what.kind}:source`
 }

@@ -24,7 +24,17 @@ export type TaskName = string | bigint
 export type TaskReach = { accountId: bigint | null }
 
 /** A finished file of a task; `storeKey` becomes an address only at the edge. */
-export type TaskFile = { storeKey: string; mediaType: string; width: number | null; height: number | null }
+export type TaskFile = {
+  storeKey: string
+  mediaType: string
+  bytes: number
+  width: number | null
+  height: number | null
+  /** Of a clip. */
+  durationMs: number | null
+  /** Whether a still of it lies beside it, as of most clips. */
+  hasPoster: boolean
+}
 
 /** A task as its owner sees it. `charged` is the price while it runs and what was paid after. */
 export type Task = {
@@ -87,8 +97,9 @@ export const TASK_VIEW = `t.id, t.handle, t.account_id,
   t.failure, t.attempts, t.max_attempts, t.remote_id, t.created_at, t.updated_at,
   w.id as work_id, w.title, w.body,
   case when t.state = 'succeeded' then (
-    select json_agg(json_build_object('storeKey', f.store_key, 'mediaType', f.media_type, 'width', f.width,
-      'height', f.height) order by f.position)
+    select json_agg(json_build_object('storeKey', f.store_key, 'mediaType', f.media_type, 'bytes', f.bytes,
+      'width', f.width, 'height', f.height, 'durationMs', f.duration_ms, 'hasPoster', exists (select from file p
+        where p.work_id = f.work_id and p.role = 'poster' and p.position = f.position)) order by f.position)
     from file f where f.work_id = w.id and f.role = 'output') end as files`
 
 /** Turns a row of `TASK_VIEW` into a task. */

@@ -17,6 +17,7 @@ export type ShownWork = {
   workId: bigint
   kind: ShownKind
   title: string
+  /** `avatar` is a store key or an address, as `avatarUrl` takes it. */
   author: { id: bigint; username: string; avatar: string | null }
   /** The store keys of its first output and of that output's thumbnail; null where there is none. */
   fileKey: string | null
@@ -71,7 +72,7 @@ function feedStatement(sort: FeedSort, isFiltered: boolean): Statement {
     `select counted.total, found.* from (
        select coalesce(sum(shown), 0)::bigint as total from showing_count ${isFiltered ? 'where kind = $4' : ''}) counted
      left join (
-       select page.place, w.id as work_id, w.kind, w.title, a.id as author_id, a.username, ${AVATAR} as avatar,
+       select page.place, w.id as work_id, w.kind, w.title, a.id as author_id, a.username, a.avatar,
          f.store_key as file_key, s.likes, s.favorites, s.views, s.published_at,
          exists (select from file p where p.work_id = w.id and p.role = 'poster') as has_poster,
          exists (select from work_like l where l.work_id = w.id and l.account_id = $3) as is_liked,
@@ -88,9 +89,6 @@ function feedStatement(sort: FeedSort, isFiltered: boolean): Statement {
      order by found.place`,
   )
 }
-
-// Accounts have had pictures since a migration that a database may not have seen yet.
-const AVATAR = `to_jsonb(a) ->> 'avatar'`
 
 const STATEMENTS = Object.fromEntries(
   (['latest', 'hot', 'likes', 'views'] as const).map((sort) => [

@@ -16,6 +16,7 @@ const MOST_GUESTS_OF_A_NETWORK = 20
 const VIEWER_BYTES = 16
 /** Of one statement: each row is a few dozen microseconds, and whoever comes meanwhile waits for it. */
 const MOST_AT_ONCE = 500
+const MOST_SWEPT = 50_000
 
 const countViewsStatement = statement(
   'count views',
@@ -23,14 +24,15 @@ const countViewsStatement = statement(
 )
 const oldViews = statement(
   'old views',
-  'delete from work_view where seen_at <= $1::timestamptz - make_interval(secs => $2)',
+  `delete from work_view where ctid = any (array(
+     select ctid from work_view where seen_at <= $1::timestamptz - make_interval(secs => $2) limit $3)) returning work_id`,
 )
 
 /**
  * Counts a view of a work on the square, once for each viewer and hour.
  *
  * Of a viewer without an account no address is kept, only a keyed hash of it with the browser's name, for the hour that
- * it is needed (`sweepViews` runs hourly, so two at most).
+ * it is needed (`sweepViews` comes every ten minutes).
  *
  * @returns whether it was counted, and all views by now.
  * @throws work_not_found when it is not on the square
@@ -132,5 +134,7 @@ function pairOf(workId: bigint, viewer: Buffer): string {
 
 /** Forgets who has seen what, once they would count again. */
 export async function sweepViews(context: Context): Promise<void> {
-  await context.db.rows(oldViews, [context.clock.now(), AGAIN_AFTER_SECONDS])
+  const values = [context.clock.now(), AGAIN_AFTER_SECONDS, MOST_SWEPT]
+  for (let swept = MOST_SWEPT; swept === MOST_SWEPT; )
+    swept = (await context.db.rows(oldViews, values)).length
 }

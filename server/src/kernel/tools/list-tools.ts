@@ -7,7 +7,7 @@ export function listWritingTools(context: Context): { tool: WritingTool; cost: C
   const { preset, catalog } = context
   return (preset.writingTools ?? []).map((tool) => {
     // What it costs does not depend on whether the model is open at this moment.
-    const { cost } = catalog.quote('text', null, 1, ['open', 'draft', 'closed'], tool.name)
+    const { cost } = catalog.quote('text', null, 1, ['open', 'draft', 'closed'], `tool:${tool.name}`)
     return { tool, cost }
   })
 }

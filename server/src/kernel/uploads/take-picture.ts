@@ -1,3 +1,4 @@
+import { open, stat } from 'node:fs/promises'
 import pLimit from 'p-limit'
 import sharp, { type Sharp } from 'sharp'
 import type { Context } from '../context.ts'
@@ -41,12 +42,28 @@ const FORMATS = {
 type Format = keyof typeof FORMATS
 
 /** A picture with nothing in it but its pixels. */
-export type CleanPicture = { bytes: Uint8Array; extension: string; mediaType: string }
+export type CleanPicture = {
+  bytes: Uint8Array
+  extension: string
+  mediaType: string
+  width: number
+  height: number
+}
 
 /** How a picture is written anew: no side longer than `side` pixels, and in which format. */
 export type PictureForm = { side: number; format: Format }
 
 const STORED: PictureForm = { side: MOST_SIDE, format: 'png' }
+
+/** Why a picture is not taken. */
+class UnfitPicture extends Error {
+  override readonly name = 'UnfitPicture'
+  readonly problem: 'type' | 'too_large' | 'broken'
+  constructor(problem: 'type' | 'too_large' | 'broken', cause?: unknown) {
+    super(problem, { cause })
+    this.problem = problem
+  }
+}
 
 /**
  * Makes a user's picture safe to keep and to show: checks its content, turns it upright, drops its metadata and
@@ -60,21 +77,70 @@ export async function cleanPicture(
   bytes: Uint8Array,
   form: Partial<PictureForm> = {},
 ): Promise<CleanPicture> {
-  if (bytes.byteLength > MOST_BYTES) throw refusal('input_invalid', { field, problem: 'too_large' })
-  const own = formatOf(bytes)
-  if (own === null) throw refusal('input_invalid', { field, problem: 'format' })
+  try {
+    return await rewrite(bytes, form)
+  } catch (error) {
+    if (!(error instanceof UnfitPicture)) throw error
+    throw refusal('input_invalid', {
+      field,
+      problem: error.problem === 'too_large' ? 'too_large' : 'format',
+    })
+  }
+}
+
+/**
+ * The same for a picture that came with a form and lies on our disk.
+ *
+ * @throws upload_refused (type, too_large, broken) for `field`
+ */
+export async function cleanSentPicture(
+  field: string,
+  path: string,
+  form: Partial<PictureForm> = {},
+): Promise<CleanPicture> {
+  try {
+    return await rewrite(path, form)
+  } catch (error) {
+    if (!(error instanceof UnfitPicture)) throw error
+    const { problem } = error
+    throw refusal('upload_refused', {
+      field,
+      problem,
+      ...(problem === 'too_large' && { mostBytes: MOST_BYTES }),
+    })
+  }
+}
+
+/** @param source the picture itself, or its path: then it is never in our own memory as it was sent. */
+async function rewrite(source: Uint8Array | string, form: Partial<PictureForm>): Promise<CleanPicture> {
+  const bytes = typeof source === 'string' ? (await stat(source)).size : source.byteLength
+  if (bytes > MOST_BYTES) throw new UnfitPicture('too_large')
+  const own = formatOf(typeof source === 'string' ? await readHead(source) : source)
+  if (own === null) throw new UnfitPicture('type')
   const { side = MOST_SIDE, format = own } = form
   const { extension, write } = FORMATS[format]
-  const written = await bounded(() =>
-    write(
-      sharp(bytes, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+  try {
+    return await bounded(async () => {
+      const picture = sharp(source, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
         .rotate()
-        .resize(side, side, { fit: 'inside', withoutEnlargement: true }),
-    ).toBuffer(),
-  ).catch(() => {
-    throw refusal('input_invalid', { field, problem: 'format' })
-  })
-  return { bytes: written, extension, mediaType: `image/${format}` }
+        .resize(side, side, { fit: 'inside', withoutEnlargement: true })
+      const { data, info } = await write(picture).toBuffer({ resolveWithObject: true })
+      const { width, height } = info
+      return { bytes: data, extension, mediaType: `image/${format}`, width, height }
+    })
+  } catch (cause) {
+    throw new UnfitPicture('broken', cause)
+  }
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 /** Told by the first bytes, so that no decoder is tried on what is none of these. */
@@ -94,6 +160,20 @@ export async function storePictureFrom(context: Context, field: string, address:
   const png = await readPictureFrom(context, field, address)
   const key = `${context.ids.token(32)}.png`
   await context.files.put(key, png)
+  return key
+}
+
+/**
+ * Takes in a picture that came with a form, and stores it under a key of ours, as a PNG.
+ *
+ * @param path of a `SentFile`, which stays as it is.
+ * @returns the store key.
+ * @throws upload_refused (type, too_large, broken) for `field`
+ */
+export async function storeSentPicture(context: Context, field: string, path: string): Promise<string> {
+  const { bytes } = await cleanSentPicture(field, path, STORED)
+  const key = `${context.ids.token(32)}.png`
+  await context.files.put(key, bytes)
   return key
 }
 

@@ -1,6 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
+import type { TaskFile } from '../generation/task.ts'
+import { mediaTypeOf } from './media-types.ts'
+import { thumbnailKey } from './store-key.ts'
 
 /** Files that only their owner may fetch, by extension: an address of theirs is good for a while and no longer. */
 const PRIVATE_EXTENSIONS: readonly string[] = ['pptx']
@@ -23,6 +26,18 @@ export function fileUrl(context: Pick<Context, 'publicUrl' | 'keys' | 'clock'>, 
   const expires = String(Math.floor(context.clock.now().getTime() / 1000) + PRIVATE_SECONDS)
   const signature = sign(context, expires, storeKey).toString('hex')
   return `${context.publicUrl}/files/private/${expires}.${signature}/${storeKey}`
+}
+
+/**
+ * The address of a small picture of an output, made when it is first asked for (docs/decisions/0009). Null for what is
+ * neither a picture nor a clip with a poster.
+ */
+export function thumbnailUrl(
+  context: Pick<Context, 'publicUrl' | 'keys' | 'clock'>,
+  { storeKey, hasPoster }: Pick<TaskFile, 'storeKey' | 'hasPoster'>,
+): string | null {
+  if (mediaTypeOf(storeKey)?.kind !== 'picture' && !hasPoster) return null
+  return fileUrl(context, thumbnailKey(context, storeKey))
 }
 
 function sign(context: Pick<Context, 'keys'>, expires: string, storeKey: string): Buffer {
@@ -56,7 +71,7 @@ export async function openPrivateFile(
 }
 
 /** A title as the name of a file on any system; never cut through a character. */
-function toFileName(title: string): string {
+export function toFileName(title: string): string {
   const clean = title
     .toWellFormed()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
@@ -64,4 +79,14 @@ function toFileName(title: string): string {
     .replace(/\s+/g, ' ')
   const short = [...clean.trim()].slice(0, 80).join('')
   return short.replace(/^[. ]+|[. ]+$/g, '') || 'download'
+}
+
+/** RFC 6266: the name as it is, and one in ASCII for whoever cannot read that. */
+export function contentDisposition(name: string): string {
+  const plain = name.replace(/[^\x20-\x7E]+/g, '_').replace(/["\\%]/g, '_')
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`
 }

@@ -40,7 +40,7 @@ before(async () => {
 after(() => site.close())
 
 const ALL = {
-  ...{ page: 1, limit: 20, kind: null, states: ['pending', 'ready'], tool: null, keyword: null },
+  ...{ page: 1, limit: 20, kinds: null, states: ['pending', 'ready'], tool: null, keyword: null },
   ...{ from: null, until: null },
 } as const satisfies WorkRequest
 
@@ -61,8 +61,8 @@ test('a hundred thousand works of one account are listed and searched without a 
   const cases: [string, WorkRequest, number, string, number][] = [
     ['all', ALL, MANY, `Work ${MANY}`, 500],
     ['the last page', { ...ALL, page: MANY / 20 }, MANY, 'Work 20', 500],
-    ['one kind', { ...ALL, kind: 'image' }, MANY / 4, `Work ${MANY}`, 500],
-    ['one tool', { ...ALL, kind: 'text', tool: 'resume' }, (MANY * 3) / 4, `Work ${MANY - 1}`, 500],
+    ['one kind', { ...ALL, kinds: ['image'] }, MANY / 4, `Work ${MANY}`, 500],
+    ['one tool', { ...ALL, kinds: ['text'], tool: 'resume' }, (MANY * 3) / 4, `Work ${MANY - 1}`, 500],
     ['a title', { ...ALL, keyword: 'WORK 77777' }, 1, 'Work 77777', 5_000],
     ['a text without case', { ...ALL, keyword: '文章。77777' }, 1, 'Work 77777', 5_000],
     ['letters beyond English', { ...ALL, keyword: 'éTÉ77777' }, 1, 'Work 77777', 10_000],

@@ -10,7 +10,10 @@ import { toWork, WORK_VIEW } from './work.ts'
 export type WorkState = 'pending' | 'ready' | 'failed'
 
 export type WorkRequest = PageRequest & {
-  kind: TaskKind | null
+  /** Null for every kind. */
+  kinds: readonly TaskKind[] | null
+  /** Made by one of these; any unless given. */
+  models?: readonly bigint[] | null
   states: readonly WorkState[]
   tool: string | null
   /** Stands in the title or the text, in any case; every character of it means itself. */
@@ -29,12 +32,13 @@ export async function listWorks(
   actor: Pick<Actor, 'accountId'>,
   request: WorkRequest,
 ): Promise<Page<Work>> {
-  const { page, limit, kind, states, tool, keyword, from, until } = request
+  const { page, limit, kinds, models = null, states, tool, keyword, from, until } = request
   const { rows } = await sql<(WorkViewRow & { total: bigint }) | { total: bigint; id: null }>`
     with matching as materialized (
       select w.id from work w
       where w.account_id = ${actor.accountId} and w.deleted_at is null and w.state = any (${[...states]})
-        ${kind === null ? sql`` : sql`and w.kind = ${kind}`}
+        ${kinds === null ? sql`` : sql`and w.kind = any (${[...kinds]})`}
+        ${models === null ? sql`` : sql`and exists (select from task t where t.id = w.task_id and t.model_id = any (${[...models]}))`}
         ${tool === null ? sql`` : sql`and w.tool = ${tool}`}
         ${from === null ? sql`` : sql`and w.created_at >= ${from}`}
         ${until === null ? sql`` : sql`and w.created_at < ${until}`}

@@ -3,6 +3,7 @@ import type { Actor, Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Task, TaskViewRow } from '../generation/task.ts'
 import { TASK_VIEW, toTask } from '../generation/task.ts'
+import type { ImageInput, VideoInput } from '../generation/task-input.ts'
 
 /** A work as its owner sees it: what came of a task, under a title and with a text that its owner may change. */
 export type Work = Task & {
@@ -14,22 +15,29 @@ export type Work = Task & {
   isCut: boolean
   /** When its owner last changed it; null when never. */
   editedAt: Date | null
+  /** What a picture or a clip was made from, as the kernel has it; null for any other work. */
+  madeFrom: MadeFrom | null
 }
+
+/** What pictures and clips may have in common; a `source` is a store key. */
+export type MadeFrom = Partial<ImageInput> & Partial<VideoInput>
 
 export type WorkViewRow = TaskViewRow & {
   tool: string | null
   version: number
   is_cut: boolean
   edited_at: Date | null
+  made_from: MadeFrom | null
 }
 
 /** The columns of `WorkViewRow`, for a query over `task t` and `work w`. */
-export const WORK_VIEW = `${TASK_VIEW}, w.tool, w.version, w.is_cut, w.updated_at as edited_at`
+export const WORK_VIEW = `${TASK_VIEW}, w.tool, w.version, w.is_cut, w.updated_at as edited_at,
+  case when t.kind in ('image', 'video') then t.input end as made_from`
 
 /** Turns a row of `WORK_VIEW` into a work. */
 export function toWork(row: WorkViewRow): Work {
-  const { tool, version, is_cut: isCut, edited_at: editedAt } = row
-  return { ...toTask(row), tool, version, isCut, editedAt }
+  const { tool, version, is_cut: isCut, edited_at: editedAt, made_from: madeFrom } = row
+  return { ...toTask(row), tool, version, isCut, editedAt, madeFrom }
 }
 
 const readOwn = statement(

@@ -11,6 +11,7 @@ import {
   type Provider,
   ProviderError,
 } from '../../kernel/ports/provider.ts'
+import { fitClip } from './clip/fit-clip.ts'
 import { makeClip } from './clip/make-clip.ts'
 import { describe } from './describe/describe.ts'
 import { draw } from './draw.ts'
@@ -102,7 +103,7 @@ export function createSketch(): Provider {
     concurrency: availableParallelism(),
     start: async (job, options) => {
       if (job.kind === 'custom') throw new ProviderError('rejected', 'sketch knows no calls of others')
-      const outputs = job.kind === 'video' ? [await makeClip(job, options)] : await run(job, options)
+      const outputs = job.kind === 'video' ? [await makeClip(fitClip(job), options)] : await run(job, options)
       return { state: 'done', outputs }
     },
     write: (job, { signal }) => (job.kind === 'vision' ? describe(job, signal) : compose(job, signal)),

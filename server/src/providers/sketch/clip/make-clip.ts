@@ -12,8 +12,11 @@ import { createSlots } from './slots.ts'
 import { tidyMp4 } from './tidy-mp4.ts'
 
 /** Pixels, both sides. */
-const smallest = 128
-const largest = 1920
+export const smallest = 128
+export const largest = 1920
+/** Frames a second. */
+export const slowest = 8
+export const fastest = 30
 
 export type Clip = {
   bytes: Uint8Array
@@ -38,7 +41,7 @@ const checkJob = (job: VideoJob): void => {
   for (const side of [job.width, job.height])
     demand(within(side, smallest, largest), `Sides of a clip must be ${smallest}…${largest} pixels.`)
   demand(within(job.seconds, 1, 60), 'A clip must be 1…60 seconds long.')
-  demand(within(job.fps, 8, 30), 'A clip must have 8…30 frames a second.')
+  demand(within(job.fps, slowest, fastest), `A clip must have ${slowest}…${fastest} frames a second.`)
   demand(Number.isFinite(job.seed), 'The seed must be a number.')
 }
 
