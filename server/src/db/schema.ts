@@ -194,32 +194,6 @@ export interface Estimate {
   updated_at: Generated<Date>;
 }
 
-export interface Exhibit {
-  account_id: bigint;
-  favorites: Generated<number>;
-  heat: Generated<number>;
-  is_public: Generated<boolean>;
-  is_visible: Generated<boolean>;
-  kind: string;
-  likes: Generated<number>;
-  shares: Generated<number>;
-  shown_at: Generated<Date>;
-  views: Generated<number>;
-  work_id: bigint;
-}
-
-export interface ExhibitTotal {
-  count: Generated<bigint>;
-  kind: string;
-  part: number;
-}
-
-export interface ExhibitView {
-  hour: Date;
-  viewer: Buffer;
-  work_id: bigint;
-}
-
 export interface File {
   bytes: bigint;
   created_at: Generated<Date>;
@@ -450,13 +424,6 @@ export interface QueuePlace {
   turn: bigint;
 }
 
-export interface Reaction {
-  account_id: bigint;
-  created_at: Generated<Date>;
-  kind: string;
-  work_id: bigint;
-}
-
 export interface Referral {
   completed_at: Date | null;
   created_at: Generated<Date>;
@@ -663,9 +630,6 @@ export interface DB {
   email_code: EmailCode;
   entry: Entry;
   estimate: Estimate;
-  exhibit: Exhibit;
-  exhibit_total: ExhibitTotal;
-  exhibit_view: ExhibitView;
   file: File;
   finding: Finding;
   hold: Hold;
@@ -685,7 +649,6 @@ export interface DB {
   publication_target: PublicationTarget;
   queue_clock: QueueClock;
   queue_place: QueuePlace;
-  reaction: Reaction;
   referral: Referral;
   retired_channel_account: RetiredChannelAccount;
   sent_file: SentFile;

@@ -1,6 +1,9 @@
+import { mkdtemp } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -11,10 +14,11 @@ import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Actor, Context } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
 import { KernelError, refusal } from '../kernel/errors.ts'
-import { fileUrl } from '../kernel/works/file-url.ts'
+import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { mountFiles } from './files.ts'
+import { BrokenForm, mountForms, withFiles } from './forms.ts'
 import { mountHandoff } from './handoff.ts'
 import { shorten, toIssues, unstorablePart } from './issues.ts'
 import type { Metrics } from './metrics.ts'
@@ -33,6 +37,8 @@ type AppOptions = {
   metrics: Metrics
   /** CIDRs whose X-Forwarded-For is believed. */
   trustProxy: readonly string[]
+  /** Where files of forms lie until their request is answered; a folder in the system's own for such unless given. */
+  formsDir?: string
   /** How long a request may take to arrive, head and body; 30 s unless given. */
   requestTimeoutMs?: number
 }
@@ -54,6 +60,7 @@ export async function buildApp(
       return tokens.signPair(session, uuid, accessMs ?? sessionMs)
     },
     fileUrl: (storeKey) => fileUrl(context, storeKey),
+    thumbnailUrl: (file) => thumbnailUrl(context, file),
   }
   const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
   const latest = new WeakMap<Socket, ServerResponse>()
@@ -117,6 +124,8 @@ export async function buildApp(
     if (text === '' && !routeOf(request)?.body) done(null, undefined)
     else parseJson(request, String(text), done)
   })
+  if (dialect.routes.some((route) => route.takesFiles))
+    await mountForms(app, options.formsDir ?? (await mkdtemp(join(tmpdir(), 'atelier-forms-'))))
   app.setNotFoundHandler((request, reply) =>
     send(reply, dialect.faults.unknownRoute(request.method, pathOf(request)), 'unknown_route'),
   )
@@ -180,7 +189,7 @@ function mount(
     // Who is asking is settled before a body is even read.
     onRequest: async (request) => {
       if (route.allow === 'user' || route.allow === 'admin') await identify(context, tokens, request)
-      if (route.allow === 'guest') await identifyGuest(context, tokens, request)
+      if (route.allow === 'guest') await recognise(context, tokens, request)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -201,7 +210,7 @@ function mount(
       if (route.target) await take(context, route, `target:${route.target(request.body, request.ip)}`, 1)
     },
     handler: async (request, reply) => {
-      const what: RouteRequest<unknown> = {
+      const what: Omit<RouteRequest<unknown>, 'files'> = {
         body: request.body,
         params: request.params as Record<string, string>,
         query: firstValues(request.query),
@@ -210,10 +219,12 @@ function mount(
         raw: route.takesRaw
           ? { body: request.rawBody ?? '', header: (name) => headerOf(request, name) }
           : null,
-        files: [],
         origin: { ip: request.ip, device: headerOf(request, 'user-agent')?.slice(0, 300) ?? null },
       }
-      const answer = await route.handle(context, request.actor ?? request.grant ?? null, what, view)
+      const actor = request.actor ?? request.grant ?? null
+      const answer = await withFiles(request, (files) =>
+        route.handle(context, actor, { ...what, files }, view),
+      )
       return send(reply, request.method === 'HEAD' ? withoutStream(answer) : answer, 'ok')
     },
   })
@@ -253,13 +264,10 @@ async function identify(context: Context, tokens: Tokens, request: FastifyReques
   request.token = token
 }
 
-/**
- * Who shows no token here, or one that opens nothing any more, is nobody in particular: a page that is everybody's
- * must not break because a session has ended.
- */
-async function identifyGuest(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
+/** Who is asking where anybody may; a token that opens nothing (any more) is nobody's, and no reason to refuse. */
+async function recognise(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
   try {
-    await identify(context, tokens, request)
+    if (bearerOf(request) !== null) await identify(context, tokens, request)
   } catch (error) {
     if (!(error instanceof KernelError)) throw error
   }
@@ -302,6 +310,7 @@ function explain(
     const refuse = (own ?? refusals[error.code as ErrorCode]) as (details: ErrorDetails[ErrorCode]) => Reply
     return { reply: withRetryAfter(refuse(withShortName(error.details)), error.details), code: error.code }
   }
+  if (error instanceof BrokenForm) return { reply: faults.malformedRequest(), code: 'bad_form' }
   if (error.validation) {
     return { reply: (route?.invalid ?? faults.invalid)(toIssues(error.validation)), code: 'invalid' }
   }

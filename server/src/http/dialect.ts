@@ -3,6 +3,7 @@ import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
+import type { TaskFile } from '../kernel/generation/task.ts'
 import type { Preset, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
@@ -13,7 +14,7 @@ import type { TokenPair } from './tokens.ts'
 export type Reply = { status: number; body: unknown; headers?: Record<string, string> }
 
 /**
- * Who may call a route: anybody; anybody, with what is their own where they show a good token; an account; an
+ * Who may call a route: anybody; anybody, who is known when a token that is good comes along (`guest`); an account; an
  * administrator; or whoever has a refresh token, which opens no other. Ownership is decided in the SQL.
  */
 export type Policy = 'public' | 'guest' | 'user' | 'admin' | 'refresh'
@@ -75,6 +76,8 @@ export type View = {
   /** Two, for a document that has its sessions refreshed. */
   tokens: (session: Session, uuid: string) => TokenPair
   fileUrl: (storeKey: string) => string
+  /** Where a small picture of a task's output is; null for what has nothing to show. */
+  thumbnailUrl: (file: TaskFile) => string | null
 }
 
 type ActorOf<Allow extends Policy> = Allow extends 'public'

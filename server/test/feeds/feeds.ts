@@ -4,7 +4,7 @@ import { plaza } from '../../src/dialects/plaza/dialect.ts'
 import type { TestSite } from '../build-site.ts'
 import { buildSite } from '../build-site.ts'
 import { globalSetup, globalTeardown } from '../global-setup.ts'
-import { seedExhibits } from './seed.ts'
+import { seedSquare } from './seed.ts'
 
 const FEW = 10_000
 const MANY = Number(process.env.WORKS ?? 1_000_000)
@@ -22,7 +22,7 @@ try {
     const startedAt = performance.now()
     const limits = { auth: NO_LIMIT, generate: NO_LIMIT, read: NO_LIMIT, write: NO_LIMIT }
     const site = await buildSite({ dialect: plaza, preset: { limits } })
-    await seedExhibits(site.context.db.pool, works)
+    await seedSquare(site.context.db.pool, works)
     await site.app.listen({ port: 0, host: '127.0.0.1' })
     const { port } = site.app.server.address() as AddressInfo
     sites.push({ works, site, base: `http://127.0.0.1:${port}/api/v1/square/feeds?pageSize=20` })

@@ -7,7 +7,7 @@ const ACCOUNTS = 1_000
  * ones have. No money moved for them: for databases that are only read and thrown away. One in four is a clip; likes,
  * looks and ages differ. Triggers and foreign keys are passed over while it lasts, so the totals are written here.
  */
-export async function seedExhibits(pool: pg.Pool, count: number): Promise<void> {
+export async function seedSquare(pool: pg.Pool, count: number, isVacuumed = true): Promise<void> {
   const client = await pool.connect()
   try {
     // A commit that is not on its way to the disk yet is not known to be one, and vacuum would pass its rows over.
@@ -42,24 +42,28 @@ export async function seedExhibits(pool: pg.Pool, count: number): Promise<void> 
          '{"width":1024,"height":1024}', 0, 0, hold_id, 100, n, 3, at, at, at from seeded`,
     )
     await client.query(
-      `insert into work (id, task_id, account_id, kind, title, state, created_at) overriding system value
-       select work_id, task_id, account_id, kind, '江边的灯火与行人，第' || n || '张', 'ready', at from seeded`,
+      `insert into work (id, task_id, account_id, kind, title, state, is_public, created_at) overriding system value
+       select work_id, task_id, account_id, kind, '江边的灯火与行人，第' || n || '张', 'ready', true, at from seeded`,
     )
     await client.query(
       `insert into file (work_id, role, position, store_key, media_type, bytes, width, height)
        select work_id, 'output', 0, md5(n::text) || '.png', 'image/png', 1000000, 1024, 1024 from seeded`,
     )
     await client.query(
-      `insert into exhibit (work_id, account_id, kind, is_public, is_visible, shown_at, likes, favorites, views, heat)
-       select work_id, account_id, kind, true, true, at, likes, favorites, views, heat_v1(likes, favorites, views, at)
-       from seeded`,
+      `insert into standing (work_id, kind, is_shown, published_at, likes, favorites, views)
+       select work_id, kind, true, at, likes, favorites, views from seeded`,
     )
     await client.query(
-      `update exhibit_total t set count = (select count(*) from seeded s where s.kind = t.kind) where part = 0`,
+      `insert into showing (work_id, account_id, kind, published_at, heat)
+       select work_id, account_id, kind, at, heat_v1(at, likes, favorites, views) from seeded`,
+    )
+    await client.query(
+      `insert into showing_count (kind, share, shown) select kind, 0, count(*) from seeded group by kind`,
     )
     await client.query('drop table seeded; set session_replication_role = origin')
     // As autovacuum does in time: what is skipped is only then not looked up in the table.
-    await client.query('vacuum analyze exhibit, work, task, file, account, exhibit_total')
+    if (isVacuumed)
+      await client.query('vacuum analyze showing, standing, work, task, file, account, showing_count')
   } finally {
     client.release(true)
   }

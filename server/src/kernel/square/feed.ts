@@ -1,9 +1,10 @@
 import type { Statement } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import type { Actor, Context } from '../context.ts'
+import type { TaskFile } from '../generation/task.ts'
 import type { Page, PageRequest } from '../paging.ts'
 import { toPage } from '../paging.ts'
-import { thumbnailKey } from '../works/store-key.ts'
+import { shortTitle } from '../works/title.ts'
 
 /** What is shown on the square. */
 export type ShownKind = 'image' | 'video'
@@ -12,16 +13,18 @@ export type FeedSort = 'latest' | 'hot' | 'likes' | 'views'
 
 export type FeedRequest = PageRequest & { kind: ShownKind | null; sort: FeedSort }
 
-/** A work on the square as anybody may see it: never what it was made from, which its author keeps. */
+/**
+ * A work on the square as anybody may see it. Its title is how its prompt begins until its owner gives it another; the
+ * prompt itself its owner keeps.
+ */
 export type ShownWork = {
   workId: bigint
   kind: ShownKind
   title: string
   /** `avatar` is a store key or an address, as `avatarUrl` takes it. */
   author: { id: bigint; username: string; avatar: string | null }
-  /** The store keys of its first output and of that output's thumbnail; null where there is none. */
-  fileKey: string | null
-  thumbnailKey: string | null
+  /** Its first output. */
+  file: TaskFile | null
   likes: number
   favorites: number
   views: number
@@ -36,11 +39,11 @@ type Row = {
   work_id: bigint
   kind: ShownKind
   title: string
+  prompt: string
   author_id: bigint
   username: string
   avatar: string | null
-  file_key: string | null
-  has_poster: boolean
+  file: TaskFile | null
   likes: number
   favorites: number
   views: bigint
@@ -72,9 +75,8 @@ function feedStatement(sort: FeedSort, isFiltered: boolean): Statement {
     `select counted.total, found.* from (
        select coalesce(sum(shown), 0)::bigint as total from showing_count ${isFiltered ? 'where kind = $4' : ''}) counted
      left join (
-       select page.place, w.id as work_id, w.kind, w.title, a.id as author_id, a.username, a.avatar,
-         f.store_key as file_key, s.likes, s.favorites, s.views, s.published_at,
-         exists (select from file p where p.work_id = w.id and p.role = 'poster') as has_poster,
+       select page.place, w.id as work_id, w.kind, w.title, t.input ->> 'prompt' as prompt, a.id as author_id, a.username, a.avatar,
+         f.file, s.likes, s.favorites, s.views, s.published_at,
          exists (select from work_like l where l.work_id = w.id and l.account_id = $3) as is_liked,
          exists (select from work_favorite l where l.work_id = w.id and l.account_id = $3) as is_favorite
        from unnest(array(
@@ -82,9 +84,13 @@ function feedStatement(sort: FeedSort, isFiltered: boolean): Statement {
          order by ${by} desc, work_id desc limit $1 offset $2)) with ordinality as page (id, place)
        join standing s on s.work_id = page.id
        join work w on w.id = page.id and w.is_public and w.deleted_at is null
+       join task t on t.id = w.task_id
        join account a on a.id = w.account_id
        left join lateral (
-         select o.store_key from file o where o.work_id = w.id and o.role = 'output' order by o.position limit 1) f on true
+         select json_build_object('storeKey', o.store_key, 'mediaType', o.media_type, 'bytes', o.bytes, 'width', o.width,
+           'height', o.height, 'durationMs', o.duration_ms, 'hasPoster', exists (
+             select from file p where p.work_id = o.work_id and p.role = 'poster' and p.position = o.position)) as file
+         from file o where o.work_id = w.id and o.role = 'output' order by o.position limit 1) f on true
      ) found on true
      order by found.place`,
   )
@@ -124,18 +130,17 @@ export async function readFeed(
     what,
     values,
   )
-  const items = rows.flatMap((row) => (row.work_id === null ? [] : [toShownWork(context, row)]))
+  const items = rows.flatMap((row) => (row.work_id === null ? [] : [toShownWork(row)]))
   const { page, limit } = request
   return toPage({ page, limit }, items, rows[0]?.total ?? 0)
 }
 
-function toShownWork(context: Context, row: Row): ShownWork {
-  const { work_id: workId, kind, title, likes, favorites, file_key: fileKey } = row
-  const hasStill = fileKey !== null && (kind === 'image' || row.has_poster)
+function toShownWork(row: Row): ShownWork {
+  const { work_id: workId, kind, likes, favorites, file } = row
   return {
-    ...{ workId, kind, title, likes, favorites, fileKey },
+    ...{ workId, kind, likes, favorites, file },
+    title: shortTitle(row),
     author: { id: row.author_id, username: row.username, avatar: row.avatar },
-    thumbnailKey: hasStill ? thumbnailKey(context, fileKey) : null,
     views: Number(row.views),
     isLiked: row.is_liked,
     isFavorite: row.is_favorite,
