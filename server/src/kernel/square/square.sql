@@ -150,6 +150,7 @@ end $$;
 create or replace function count_views_v1(p_works bigint[], p_viewers bytea[], p_at timestamptz, p_again interval)
 returns table (work bigint, viewer bytea, is_counted boolean, views bigint)
 language plpgsql as $$
+#variable_conflict use_column
 begin
   perform from standing s where s.work_id = any (p_works) and s.is_shown order by s.work_id for no key update;
   return query
