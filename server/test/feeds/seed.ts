@@ -61,9 +61,18 @@ export async function seedSquare(pool: pg.Pool, count: number, isVacuumed = true
       `insert into showing_count (kind, share, shown) select kind, 0, count(*) from seeded group by kind`,
     )
     await client.query('drop table seeded; set session_replication_role = origin')
-    // As autovacuum does in time: what is skipped is only then not looked up in the table.
-    if (isVacuumed)
-      await client.query('vacuum analyze showing, standing, work, task, file, account, showing_count')
+  } finally {
+    client.release(true)
+  }
+  if (isVacuumed) await vacuumSquare(pool)
+}
+
+/** As autovacuum does in time: what is skipped is only then not looked up in the table. */
+export async function vacuumSquare(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('set statement_timeout = 0')
+    await client.query('vacuum analyze showing, standing, work, task, file, account, showing_count')
   } finally {
     client.release(true)
   }

@@ -41,11 +41,7 @@ const oldViews = statement(
  * @returns whether it was counted, and all views by now.
  * @throws work_not_found when it is not on the square
  */
-export async function recordView(
-  context: Context,
-  { actor, origin }: Viewer,
-  workId: bigint,
-): Promise<Seen> {
+export async function recordView(context: Context, { actor, origin }: Viewer, workId: bigint): Promise<Seen> {
   if (actor) return gather(context, workId, hash(context, 'account', String(actor.accountId)))
   const network = networkOf(origin.ip)
   const rate = { name: 'views', points: MOST_GUESTS_OF_A_NETWORK, perSeconds: AGAIN_AFTER_SECONDS }
