@@ -2,9 +2,12 @@ import { Type } from 'typebox'
 import type { View } from '../../http/dialect.ts'
 import { route } from '../../http/dialect.ts'
 import type { Model } from '../../kernel/catalog/catalog.ts'
-import type { Context } from '../../kernel/context.ts'
+import type { Actor, Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import { toNumber } from '../../kernel/money.ts'
+import { countSharing } from '../../kernel/square/show-work.ts'
+import type { Standing } from '../../kernel/square/standing.ts'
+import { readStandings } from '../../kernel/square/standing.ts'
 import { discardWork, discardWorks } from '../../kernel/works/discard.ts'
 import type { Download } from '../../kernel/works/download.ts'
 import { findAllDownloads, findDownloads } from '../../kernel/works/download.ts'
@@ -14,7 +17,7 @@ import { shortTitle } from '../../kernel/works/title.ts'
 import type { Work } from '../../kernel/works/work.ts'
 import { readWork } from '../../kernel/works/work.ts'
 import { readWord } from '../shared/fields.ts'
-import { done, refuse } from './envelope.ts'
+import { done, donePage, refuse } from './envelope.ts'
 import type { Status } from './presented-work.ts'
 import {
   presentError,
@@ -57,13 +60,16 @@ const list = route({
       ...readPage(query),
       ...{ kinds, models, states: STATES[status], tool: null, keyword: null, from: null, until: null },
     })
-    return { page, models: context.catalog.models() }
+    const standingOf = await readStandings(
+      context,
+      actor,
+      page.items.map(({ workId }) => workId),
+    )
+    return { page, models: context.catalog.models(), standingOf }
   },
-  reply: ({ page: { items, total, page, limit }, models }, view) => {
-    // The front-end asks again only while a row is `processing` (facts/cameo.md, 2).
-    const rows = items.map((work) => presentWork(work, models, view))
-    return done({ list: rows, total, page, pageSize: limit })
-  },
+  // The front-end asks again only while a row is `processing` (facts/cameo.md, 2).
+  reply: ({ page, models, standingOf }, view) =>
+    donePage(page, (work) => presentWork({ work, models, standing: standingOf(work.workId) }, view)),
 })
 
 function kindOf(category: (typeof CATEGORIES)[number]): 'image' | 'video' {
@@ -87,9 +93,9 @@ const detail = route({
   run: async (context, actor, { params }) => {
     const work = await readWork(context, actor, readWorkId(params.id))
     if (work.madeFrom === null) throw refusal('work_not_found', { id: String(work.workId) })
-    return { work, models: context.catalog.models() }
+    return describeWork(context, actor, work)
   },
-  reply: ({ work, models }, view) => done(presentWork(work, models, view)),
+  reply: (described, view) => done(presentWork(described, view)),
 })
 
 /** 删除作品: `DELETE /works/:id`. What is still being made is canceled and its price given back. */
@@ -119,16 +125,19 @@ const urlOf = ({ file }: Download, view: View): string => view.fileUrl(file.stor
  * `POST /works/:id/share`, for the front-end: an address that shows the work to whoever has it, which is that of its
  * first output, since nobody can guess it.
  */
-const shared = (method: 'GET' | 'POST') =>
-  route({
-    method,
-    path: '/works/:id/share',
-    allow: 'user',
-    rate: method === 'GET' ? 'read' : 'write',
-    refusals: { work_not_ready: () => refuse(400, '作品尚未完成，无法分享') },
-    run: (context, actor, { params }) => findDownloads(context, actor, readWorkId(params.id)),
-    reply: ([first], view) => done(first && { share_url: urlOf(first, view) }),
-  })
+const share = route({
+  method: 'POST',
+  path: '/works/:id/share',
+  allow: 'user',
+  rate: 'write',
+  refusals: { work_not_ready: () => refuse(400, '作品尚未完成，无法分享') },
+  run: async (context, actor, { params }) => {
+    const id = readWorkId(params.id)
+    const [first] = await findDownloads(context, actor, id)
+    return { first, shares: await countSharing(context, actor, id) }
+  },
+  reply: ({ first, shares }, view) => done(first && { share_url: urlOf(first, view), share_count: shares }),
+})
 
 const MOST_AT_ONCE = 100
 const Ids = Type.Object({
@@ -172,10 +181,20 @@ const downloadMany = route({
     }),
 })
 
-/** What others think of a work; nobody has seen one that is not public. */
-const readStanding = (_work: Work) => ({ is_public: false, view_count: 0, like_count: 0, share_count: 0 })
+/** A work with what is shown of it besides. */
+export type DescribedWork = { work: Work; models: readonly Model[]; standing: Standing }
 
-function presentWork(work: Work, models: readonly Model[], view: View) {
+/** Reads what `presentWork` shows of a work of the caller's besides itself. */
+export async function describeWork(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  work: Work,
+): Promise<DescribedWork> {
+  const standingOf = await readStandings(context, actor, [work.workId])
+  return { work, models: context.catalog.models(), standing: standingOf(work.workId) }
+}
+
+export function presentWork({ work, models, standing }: DescribedWork, view: View) {
   const [file] = work.files
   const made = work.madeFrom
   const status = STATUS[work.state]
@@ -199,7 +218,10 @@ function presentWork(work: Work, models: readonly Model[], view: View) {
     status: status === 'pending' ? 'processing' : status,
     progress: work.progress,
     error_message: presentError(work),
-    ...readStanding(work),
+    is_public: standing.isPublic,
+    view_count: standing.views,
+    like_count: standing.likes,
+    share_count: standing.shares,
     computing_power_used: toNumber(work.charged),
     created_at: presentTime(work.createdAt),
     updated_at: presentTime(work.editedAt ?? work.updatedAt),
@@ -214,13 +236,4 @@ function durationOf({ files: [file], madeFrom }: Work): number | null {
 }
 
 /** 作品接口. */
-export const worksRoutes = [
-  list,
-  detail,
-  remove,
-  download,
-  shared('GET'),
-  shared('POST'),
-  removeMany,
-  downloadMany,
-]
+export const worksRoutes = [list, detail, remove, download, share, removeMany, downloadMany]

@@ -3,6 +3,8 @@ import { route } from '../../http/dialect.ts'
 import type { Actor, Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import type { TaskKind } from '../../kernel/generation/task-input.ts'
+import type { Standing } from '../../kernel/square/standing.ts'
+import { readStandings } from '../../kernel/square/standing.ts'
 import { discardWork } from '../../kernel/works/discard.ts'
 import type { OpenDownload } from '../../kernel/works/download.ts'
 import { findDownloads, openDownload } from '../../kernel/works/download.ts'
@@ -13,7 +15,7 @@ import { shortTitle } from '../../kernel/works/title.ts'
 import type { Work } from '../../kernel/works/work.ts'
 import { readWork } from '../../kernel/works/work.ts'
 import { readNumber, readWord } from '../shared/fields.ts'
-import { done, refuse } from './envelope.ts'
+import { done, donePage, refuse } from './envelope.ts'
 import { readPage } from './query.ts'
 import type { Status } from './task.ts'
 import { asked, askedText, presentError, presentPictures, STATUS, secondsOf } from './task.ts'
@@ -45,8 +47,7 @@ const list = route({
       ...{ kinds: KINDS[type], states: STATES[status], tool: null, keyword: null, from: null, until: null },
     })
   },
-  reply: ({ items, total, page, limit }, view) =>
-    done({ list: items.map((work) => presentRow(work, view)), total, page, pageSize: limit }),
+  reply: (page, view) => donePage(page, (work) => presentRow(work, view)),
 })
 
 /** 获取作品详情: `GET /works/:id`. */
@@ -55,12 +56,9 @@ const detail = route({
   path: '/works/:id',
   allow: 'user',
   rate: 'read',
-  run: async (context, actor, { params }) => {
-    const work = await readOwn(context, actor, params.id)
-    const model = context.catalog.models().find(({ id }) => id === work.modelId)
-    return { work, model: model?.name ?? '' }
-  },
-  reply: ({ work, model }, view) => done(presentDetail(work, model, view)),
+  run: async (context, actor, { params }) =>
+    describeWork(context, actor, await readOwn(context, actor, params.id)),
+  reply: (described, view) => done(presentDetail(described, view)),
 })
 
 /** 删除作品: `DELETE /works/:id`. What is still being made is canceled and its price given back. */
@@ -111,7 +109,7 @@ function sendFile({ file, name, bytes, content }: OpenDownload): Reply {
 }
 
 /** A malformed id names nothing. @throws work_not_found */
-function readWorkId(text = ''): bigint {
+export function readWorkId(text = ''): bigint {
   if (!/^[1-9]\d{0,17}$/.test(text)) throw refusal('work_not_found', { id: text })
   return BigInt(text)
 }
@@ -123,8 +121,19 @@ async function readOwn(context: Context, actor: Pick<Actor, 'accountId'>, id?: s
   return work
 }
 
-/** What others think of a work; nobody has seen one that is not public. */
-const readStanding = (_work: Work) => ({ isPublic: false, likeCount: 0, favoriteCount: 0, playCount: 0 })
+/** A work with what is shown of it besides. */
+export type DescribedWork = { work: Work; model: string; standing: Standing }
+
+/** Reads what `presentDetail` shows of a work of the caller's besides itself. */
+export async function describeWork(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  work: Work,
+): Promise<DescribedWork> {
+  const model = context.catalog.models().find(({ id }) => id === work.modelId)
+  const standingOf = await readStandings(context, actor, [work.workId])
+  return { work, model: model?.name ?? '', standing: standingOf(work.workId) }
+}
 
 function presentRow(work: Work, view: View) {
   const [file] = work.files
@@ -139,7 +148,7 @@ function presentRow(work: Work, view: View) {
   }
 }
 
-function presentDetail(work: Work, model: string, view: View) {
+export function presentDetail({ work, model, standing }: DescribedWork, view: View) {
   const [file] = work.files
   const made = work.madeFrom
   return {
@@ -155,7 +164,10 @@ function presentDetail(work: Work, model: string, view: View) {
     fileSize: file?.bytes ?? null,
     progress: work.progress,
     error: presentError(work),
-    ...readStanding(work),
+    isPublic: standing.isPublic,
+    likeCount: standing.likes,
+    favoriteCount: standing.favorites,
+    playCount: standing.views,
     taskId: work.handle,
     updatedAt: presentTime(work.editedAt ?? work.updatedAt),
     // Every picture of a work that has several; the row shows the first.
