@@ -84,6 +84,7 @@ export const SQL_SOURCES = {
     'kernel/promotions/promotions.sql',
     'kernel/promotions/redeem-codes.sql',
     'kernel/works/edit.sql',
+    'kernel/square/square.sql',
     'kernel/works/discard.sql',
     'kernel/payments/orders.sql',
     'kernel/tools/analyze-picture.sql',

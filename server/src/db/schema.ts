@@ -534,9 +534,33 @@ export interface Setting {
   version: number;
 }
 
+export interface Showing {
+  account_id: bigint;
+  heat: bigint;
+  kind: string;
+  published_at: Date;
+  work_id: bigint;
+}
+
+export interface ShowingCount {
+  kind: string;
+  share: number;
+  shown: bigint;
+}
+
 export interface SqlFunctionFile {
   checksum: string;
   path: string;
+}
+
+export interface Standing {
+  favorites: Generated<number>;
+  is_shown: boolean;
+  kind: string;
+  likes: Generated<number>;
+  published_at: Generated<Date>;
+  views: Generated<bigint>;
+  work_id: bigint;
 }
 
 export interface Task {
@@ -621,7 +645,9 @@ export interface Work {
   deleted_at: Date | null;
   id: Generated<bigint>;
   is_cut: Generated<boolean>;
+  is_public: Generated<boolean>;
   kind: string;
+  shares: Generated<number>;
   state: Generated<string>;
   task_id: bigint;
   title: Generated<string>;
@@ -630,12 +656,30 @@ export interface Work {
   version: Generated<number>;
 }
 
+export interface WorkFavorite {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  work_id: bigint;
+}
+
+export interface WorkLike {
+  account_id: bigint;
+  created_at: Generated<Date>;
+  work_id: bigint;
+}
+
 export interface WorkVersion {
   body: string | null;
   created_at: Date;
   replaced_at: Generated<Date>;
   title: string;
   version: number;
+  work_id: bigint;
+}
+
+export interface WorkView {
+  seen_at: Date;
+  viewer: Buffer;
   work_id: bigint;
 }
 
@@ -681,12 +725,18 @@ export interface DB {
   sent_file: SentFile;
   session: Session;
   setting: Setting;
+  showing: Showing;
+  showing_count: ShowingCount;
   sql_function_file: SqlFunctionFile;
+  standing: Standing;
   task: Task;
   upload: Upload;
   upload_count: UploadCount;
   voucher_entry: VoucherEntry;
   wallet: Wallet;
   work: Work;
+  work_favorite: WorkFavorite;
+  work_like: WorkLike;
   work_version: WorkVersion;
+  work_view: WorkView;
 }

@@ -193,7 +193,7 @@ function mount(
 ): void {
   if (!route.allow || !route.rate) throw new Error(`${route.method} ${route.path} declares no policy`)
   // Behind a login an account can be stopped; before it nobody can.
-  if (route.rate === 'unlimited' && (route.allow === 'public' || route.allow === 'refresh'))
+  if (route.rate === 'unlimited' && route.allow !== 'user' && route.allow !== 'admin')
     throw new Error(`${route.method} ${route.path} is open to anybody and unlimited`)
   app.route({
     method: route.method,
@@ -204,6 +204,7 @@ function mount(
     // Who is asking is settled before a body is even read.
     onRequest: async (request) => {
       if (route.allow === 'user' || route.allow === 'admin') await identify(context, tokens, request)
+      if (route.allow === 'guest') await recognise(context, tokens, request)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -294,6 +295,15 @@ async function identify(context: Context, tokens: Tokens, request: FastifyReques
   const token = bearerOf(request) ?? missing()
   request.actor = await authenticate(context, tokens.verify(token))
   request.token = token
+}
+
+/** Who is asking where anybody may; a token that opens nothing (any more) is nobody's, and no reason to refuse. */
+async function recognise(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
+  try {
+    if (bearerOf(request) !== null) await identify(context, tokens, request)
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error
+  }
 }
 
 /** An office behind one address logs in together: its limit is ten times that of one target. */

@@ -36,10 +36,10 @@ export class EventStream {
 }
 
 /**
- * Who may call a route: anybody, an account, an administrator, or whoever has a refresh token, which opens no other.
- * Ownership is decided in the SQL.
+ * Who may call a route: anybody; anybody, who is known when a token that is good comes along (`guest`); an account; an
+ * administrator; or whoever has a refresh token, which opens no other. Ownership is decided in the SQL.
  */
-export type Policy = 'public' | 'user' | 'admin' | 'refresh'
+export type Policy = 'public' | 'guest' | 'user' | 'admin' | 'refresh'
 
 /** One thing wrong with a body, named by its field ('' for the body itself). */
 export type Issue = { field: string; problem: InputProblem }
@@ -108,7 +108,9 @@ type ActorOf<Allow extends Policy> = Allow extends 'public'
   ? null
   : Allow extends 'refresh'
     ? RefreshGrant
-    : Actor
+    : Allow extends 'guest'
+      ? Actor | null
+      : Actor
 
 type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

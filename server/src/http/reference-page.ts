@@ -59,6 +59,11 @@ function renderMenu(section: { id: string; name: string; items: Item[] }): strin
   return `<section><h2><a href="#${section.id}">${text(section.name)}</a></h2><ul>${links.join('')}</ul></section>`
 }
 
+/** One of the ways in may be no token at all. */
+function needsToken({ security }: Operation): boolean {
+  return security.length > 0 && security.every((way) => Object.keys(way).length > 0)
+}
+
 function renderOperation(item: Item, server: string): string {
   const { id, method, path, operation } = item
   const content = operation.requestBody?.content
@@ -69,9 +74,9 @@ function renderOperation(item: Item, server: string): string {
 <div class="about">
 <h3>${text(operation.summary)}<a class="anchor" href="#${id}" aria-label="链接">#</a></h3>
 <p class="route"><b class="${method}">${method}</b><code>${shownPath}</code>${
-    operation.security.length > 0
+    needsToken(operation)
       ? '<span class="auth">需要认证</span>'
-      : '<span class="auth open">无需认证</span>'
+      : `<span class="auth open">${operation.security.length > 0 ? '可选认证' : '无需认证'}</span>`
   }</p>
 ${operation.description ? `<p>${prose(operation.description)}</p>` : ''}
 ${renderParameters('路径参数', operation.parameters, 'path')}
@@ -147,7 +152,7 @@ function renderCurl({ method, path, operation }: Item, server: string): string {
   const filled = path.replace(/\{(\w+)\}/g, (slot, name: string) => inPath.get(name) ?? slot)
   const url = `${server}${filled}${query.length > 0 ? `?${query.join('&')}` : ''}`
   const lines = [`curl ${method === 'GET' ? '' : `-X ${method} `}"${url}"`]
-  if (operation.security.length > 0) lines.push('-H "Authorization: Bearer <your_jwt_token>"')
+  if (needsToken(operation)) lines.push('-H "Authorization: Bearer <your_jwt_token>"')
   if (example !== undefined) {
     lines.push('-H "Content-Type: application/json"', `-d '${JSON.stringify(example, null, 2)}'`)
   }

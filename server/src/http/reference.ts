@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Context } from '../kernel/context.ts'
-import type { Dialect, FilePolicy, Reference, Reply, Route, RouteReference } from './dialect.ts'
+import type { Dialect, FilePolicy, Policy, Reference, Reply, Route, RouteReference } from './dialect.ts'
 import { renderPage } from './reference-page.ts'
 
 export type Schema = { [keyword: string]: unknown }
@@ -76,6 +76,15 @@ export function buildOpenApi(dialect: Dialect, publicUrl: string): OpenApi {
   }
 }
 
+/** As OpenAPI says it: any one of these is enough, and an empty one is no token at all. */
+const SECURITY: Readonly<Record<Policy, Record<string, []>[]>> = {
+  public: [],
+  guest: [{}, { bearer: [] }],
+  user: [{ bearer: [] }],
+  admin: [{ bearer: [] }],
+  refresh: [{ bearer: [] }],
+}
+
 function describe(dialect: Dialect, route: Route, about: RouteReference): Operation {
   const body = route.body && withDescriptions(route.body, about.fields ?? {})
   const form = route.takesFiles && formOf(route.takesFiles, body, about.fields ?? {})
@@ -84,7 +93,7 @@ function describe(dialect: Dialect, route: Route, about: RouteReference): Operat
     tags: [about.section],
     summary: about.title,
     ...(about.description && { description: about.description }),
-    security: route.allow === 'public' ? [] : [{ bearer: [] }],
+    security: SECURITY[route.allow],
     parameters: parametersOf(route, about),
     ...((body || form) && {
       requestBody: {
@@ -152,7 +161,8 @@ function responsesOf(dialect: Dialect, route: Route, about: RouteReference): Ope
     ['成功', about.success],
     ...Object.entries(about.refusals ?? {}),
   ]
-  if (route.allow !== 'public') all.push(['缺少认证', refusals.credentials_missing({})])
+  if (route.allow !== 'public' && route.allow !== 'guest')
+    all.push(['缺少认证', refusals.credentials_missing({})])
   all.push(['请求过于频繁', refusals.rate_limited({ retryAfterSeconds: 30 })], ['系统错误', faults.crash()])
   const byStatus = Map.groupBy(all, ([, reply]) => String(reply.status))
   return Object.fromEntries(

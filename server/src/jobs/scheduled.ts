@@ -4,6 +4,7 @@ import type { Context } from '../kernel/context.ts'
 import { sweepTasks } from '../kernel/generation/sweep.ts'
 import { pollOrders } from '../kernel/payments/ask-gateway.ts'
 import { askAfterRefunds } from '../kernel/payments/refund.ts'
+import { sweepViews } from '../kernel/square/view.ts'
 import { sweepExpired } from '../kernel/sweep-expired.ts'
 import { sweepUploads } from '../kernel/uploads/sweep.ts'
 import { checkInvariants } from '../kernel/wallet/invariants.ts'
@@ -25,6 +26,7 @@ export async function startScheduledJobs(context: Context): Promise<Runner> {
       sweep_files: async () => void (await sweepFiles(context)),
       sweep_uploads: () => sweepUploads(context),
       sweep_expired: () => sweepExpired(context),
+      sweep_views: () => sweepViews(context),
       ask_after_refunds: async () => void (await askAfterRefunds(context)),
       check_invariants: async () => void (await checkInvariants(context)),
     },
@@ -32,6 +34,7 @@ export async function startScheduledJobs(context: Context): Promise<Runner> {
       { task: 'sweep_files', match: '* * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
       { task: 'sweep_uploads', match: '*/10 * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
       { task: 'sweep_expired', match: '17 * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
+      { task: 'sweep_views', match: '*/10 * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
       { task: 'ask_after_refunds', match: '*/5 * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
       { task: 'check_invariants', match: '*/10 * * * *', options: { backfillPeriod: 0, maxAttempts: 3 } },
     ]),

@@ -5,6 +5,9 @@ import type { Model } from '../../kernel/catalog/catalog.ts'
 import type { Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import { toNumber } from '../../kernel/money.ts'
+import { countShare } from '../../kernel/square/share.ts'
+import type { Standing } from '../../kernel/square/standing.ts'
+import { readStandings } from '../../kernel/square/standing.ts'
 import { discardWork, discardWorks } from '../../kernel/works/discard.ts'
 import type { Download } from '../../kernel/works/download.ts'
 import { findAllDownloads, findDownloads } from '../../kernel/works/download.ts'
@@ -57,11 +60,12 @@ const list = route({
       ...readPage(query),
       ...{ kinds, models, states: STATES[status], tool: null, keyword: null, from: null, until: null },
     })
-    return { page, models: context.catalog.models() }
+    const ids = page.items.map(({ workId }) => workId)
+    return { page, models: context.catalog.models(), standings: await readStandings(context, ids, actor) }
   },
-  reply: ({ page: { items, total, page, limit }, models }, view) => {
+  reply: ({ page: { items, total, page, limit }, models, standings }, view) => {
     // The front-end asks again only while a row is `processing` (facts/cameo.md, 2).
-    const rows = items.map((work) => presentWork(work, models, view))
+    const rows = items.map((work) => presentWork(work, models, standings.get(work.workId), view))
     return done({ list: rows, total, page, pageSize: limit })
   },
 })
@@ -87,9 +91,10 @@ const detail = route({
   run: async (context, actor, { params }) => {
     const work = await readWork(context, actor, readWorkId(params.id))
     if (work.madeFrom === null) throw refusal('work_not_found', { id: String(work.workId) })
-    return { work, models: context.catalog.models() }
+    const standings = await readStandings(context, [work.workId], actor)
+    return { work, models: context.catalog.models(), standing: standings.get(work.workId) }
   },
-  reply: ({ work, models }, view) => done(presentWork(work, models, view)),
+  reply: ({ work, models, standing }, view) => done(presentWork(work, models, standing, view)),
 })
 
 /** 删除作品: `DELETE /works/:id`. What is still being made is canceled and its price given back. */
@@ -126,7 +131,12 @@ const shared = (method: 'GET' | 'POST') =>
     allow: 'user',
     rate: method === 'GET' ? 'read' : 'write',
     refusals: { work_not_ready: () => refuse(400, '作品尚未完成，无法分享') },
-    run: (context, actor, { params }) => findDownloads(context, actor, readWorkId(params.id)),
+    run: async (context, actor, { params }) => {
+      const workId = readWorkId(params.id)
+      const found = await findDownloads(context, actor, workId)
+      if (method === 'POST') await countShare(context, actor, workId)
+      return found
+    },
     reply: ([first], view) => done(first && { share_url: urlOf(first, view) }),
   })
 
@@ -172,10 +182,21 @@ const downloadMany = route({
     }),
 })
 
-/** What others think of a work; nobody has seen one that is not public. */
-const readStanding = (_work: Work) => ({ is_public: false, view_count: 0, like_count: 0, share_count: 0 })
+/** What others think of a work. */
+const presentStanding = (standing?: Standing) => ({
+  is_public: standing?.isPublic ?? false,
+  view_count: standing?.views ?? 0,
+  like_count: standing?.likes ?? 0,
+  share_count: standing?.shares ?? 0,
+})
 
-function presentWork(work: Work, models: readonly Model[], view: View) {
+/** All that its owner sees of a work. */
+export function presentWork(
+  work: Work,
+  models: readonly Model[],
+  standing: Standing | undefined,
+  view: View,
+) {
   const [file] = work.files
   const made = work.madeFrom
   const status = STATUS[work.state]
@@ -199,7 +220,7 @@ function presentWork(work: Work, models: readonly Model[], view: View) {
     status: status === 'pending' ? 'processing' : status,
     progress: work.progress,
     error_message: presentError(work),
-    ...readStanding(work),
+    ...presentStanding(standing),
     computing_power_used: toNumber(work.charged),
     created_at: presentTime(work.createdAt),
     updated_at: presentTime(work.editedAt ?? work.updatedAt),

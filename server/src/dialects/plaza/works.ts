@@ -3,6 +3,8 @@ import { route } from '../../http/dialect.ts'
 import type { Actor, Context } from '../../kernel/context.ts'
 import { refusal } from '../../kernel/errors.ts'
 import type { TaskKind } from '../../kernel/generation/task-input.ts'
+import type { Standing } from '../../kernel/square/standing.ts'
+import { readStandings } from '../../kernel/square/standing.ts'
 import { discardWork } from '../../kernel/works/discard.ts'
 import type { OpenDownload } from '../../kernel/works/download.ts'
 import { findDownloads, openDownload } from '../../kernel/works/download.ts'
@@ -58,9 +60,10 @@ const detail = route({
   run: async (context, actor, { params }) => {
     const work = await readOwn(context, actor, params.id)
     const model = context.catalog.models().find(({ id }) => id === work.modelId)
-    return { work, model: model?.name ?? '' }
+    const standings = await readStandings(context, [work.workId], actor)
+    return { work, model: model?.name ?? '', standing: standings.get(work.workId) }
   },
-  reply: ({ work, model }, view) => done(presentDetail(work, model, view)),
+  reply: ({ work, model, standing }, view) => done(presentDetail(work, model, standing, view)),
 })
 
 /** 删除作品: `DELETE /works/:id`. What is still being made is canceled and its price given back. */
@@ -111,7 +114,7 @@ function sendFile({ file, name, bytes, content }: OpenDownload): Reply {
 }
 
 /** A malformed id names nothing. @throws work_not_found */
-function readWorkId(text = ''): bigint {
+export function readWorkId(text = ''): bigint {
   if (!/^[1-9]\d{0,17}$/.test(text)) throw refusal('work_not_found', { id: text })
   return BigInt(text)
 }
@@ -123,8 +126,13 @@ async function readOwn(context: Context, actor: Pick<Actor, 'accountId'>, id?: s
   return work
 }
 
-/** What others think of a work; nobody has seen one that is not public. */
-const readStanding = (_work: Work) => ({ isPublic: false, likeCount: 0, favoriteCount: 0, playCount: 0 })
+/** What others think of a work. */
+const presentStanding = (standing?: Standing) => ({
+  isPublic: standing?.isPublic ?? false,
+  likeCount: standing?.likes ?? 0,
+  favoriteCount: standing?.favorites ?? 0,
+  playCount: standing?.views ?? 0,
+})
 
 function presentRow(work: Work, view: View) {
   const [file] = work.files
@@ -139,7 +147,8 @@ function presentRow(work: Work, view: View) {
   }
 }
 
-function presentDetail(work: Work, model: string, view: View) {
+/** All that its owner sees of a work. */
+export function presentDetail(work: Work, model: string, standing: Standing | undefined, view: View) {
   const [file] = work.files
   const made = work.madeFrom
   return {
@@ -155,7 +164,7 @@ function presentDetail(work: Work, model: string, view: View) {
     fileSize: file?.bytes ?? null,
     progress: work.progress,
     error: presentError(work),
-    ...readStanding(work),
+    ...presentStanding(standing),
     taskId: work.handle,
     updatedAt: presentTime(work.editedAt ?? work.updatedAt),
     // Every picture of a work that has several; the row shows the first.
