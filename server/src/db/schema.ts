@@ -84,6 +84,12 @@ export interface Attempt {
   task_id: bigint;
 }
 
+export interface CallCount {
+  account_id: bigint;
+  calls: number;
+  hour: Date;
+}
+
 export interface Channel {
   connection_id: bigint | null;
   enabled: Generated<boolean>;
@@ -497,6 +503,15 @@ export interface UploadCount {
   uploads: number;
 }
 
+export interface Vendor {
+  connection_id: bigint;
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  kind: string;
+  name: string;
+  title: string;
+}
+
 export interface Wallet {
   account_id: bigint;
   available: Generated<bigint>;
@@ -538,6 +553,7 @@ export interface DB {
   activity: Activity;
   analysis: Analysis;
   attempt: Attempt;
+  call_count: CallCount;
   channel: Channel;
   connection: Connection;
   coupon: Coupon;
@@ -572,6 +588,7 @@ export interface DB {
   task: Task;
   upload: Upload;
   upload_count: UploadCount;
+  vendor: Vendor;
   wallet: Wallet;
   work: Work;
   work_version: WorkVersion;

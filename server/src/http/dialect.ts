@@ -3,7 +3,7 @@ import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Session } from '../kernel/accounts/register.ts'
 import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
-import type { Preset, RatePolicy } from '../kernel/preset.ts'
+import type { Preset, QuotaName, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
 /**
@@ -103,6 +103,8 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   target?: (body: Static<Body>, address: string) => string
   /** Where a body that nothing has checked may have the refresh token that no header has; for `refresh` routes. */
   refreshToken?: (body: unknown) => string | null
+  /** Which quota of its account it draws on, besides that of calls: every answer tells what is left of it. */
+  quota?: Exclude<QuotaName, 'calls'>
   /** The reply to an invalid body where the document has a particular one. */
   invalid?: (issues: readonly Issue[]) => Reply
   /** Replies to kernel errors where the document has particular ones for this operation. */
@@ -123,6 +125,7 @@ export type Route = {
   takesFiles: FilePolicy | null
   target: ((body: unknown, address: string) => string) | null
   refreshToken: ((body: unknown) => string | null) | null
+  quota: Exclude<QuotaName, 'calls'> | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
   refusals: Partial<Refusals>
   handle: (
@@ -150,6 +153,7 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     takesFiles: spec.takesFiles ?? null,
     target: spec.target ? (body, address) => spec.target?.(body as Static<Body>, address) ?? '' : null,
     refreshToken: spec.refreshToken ?? null,
+    quota: spec.quota ?? null,
     invalid: spec.invalid ?? null,
     refusals: spec.refusals ?? {},
     // The body has passed the route's schema and the actor its policy before this is called.

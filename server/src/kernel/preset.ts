@@ -16,7 +16,8 @@ export type Preset = AccountPreset &
   GenerationPreset &
   ToolPreset &
   UploadPreset &
-  PublishingPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
+  PublishingPreset &
+  QuotaPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
   /** What a new account gets. */
@@ -115,6 +116,20 @@ export type UploadPreset = {
   /** Whether the site itself takes uploads from users' OSS clients (kernel/uploads); not unless it says so. */
   takesUploads?: boolean
 }
+
+export type QuotaPreset = {
+  /** What an account may make in a day and call in an hour, in UTC+8; as much as it can pay for unless given. */
+  quotas?: Quotas
+}
+
+/** Pictures and clips by the day, whatever one request asks for; calls by the hour. */
+export type QuotaName = 'image' | 'video' | 'calls'
+
+/** One that is absent is not counted at all. */
+export type Quotas = Readonly<Partial<Record<QuotaName, Allowance>>>
+
+/** How much of something a user may have; another number for members, and for administrators. */
+export type Allowance = { users: number; members: number }
 
 export type Limit = { points: number; perSeconds: number }
 

@@ -50,6 +50,12 @@ export const preset: Preset = {
   maxSide: 2_048,
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
+  // 限流说明; calls before login are nobody's.
+  quotas: {
+    image: { users: 10, members: 100 },
+    video: { users: 3, members: 20 },
+    calls: { users: 100, members: 1_000 },
+  },
   limits: {
     auth: { points: 20, perSeconds: 60 },
     generate: { points: 60, perSeconds: 60 },
