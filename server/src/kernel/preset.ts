@@ -50,6 +50,8 @@ export type CatalogPreset = {
     /** Whose model it is called; see `Model.vendor`. */
     vendor?: string
   }[]
+  /** Whose models there are, by `vendor` of those above, in the order they are shown; what each is called. */
+  vendors?: readonly { name: string; title: string }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
 }
