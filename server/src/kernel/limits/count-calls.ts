@@ -24,8 +24,8 @@ type Row = { accountId: bigint; hour: Date; calls: number }
 
 const HOUR_MS = 3_600_000
 const FLUSH_MS = 1_000
-/** The last tenth of an hour's calls is counted in the database one by one. */
-const EXACT_SHARE = 10
+/** Which part of what was left when the database was last asked is counted without asking it. */
+const UNASKED_SHARE = 1 / 10
 
 const readCount = statement(
   'calls of account',
@@ -40,8 +40,9 @@ const takeCall = statement('take call', 'select calls, taken from take_call_v1($
 /**
  * Counts in memory and writes down what it counted once a second, all accounts in one statement: a write for each call
  * would cost more than most calls do. An account is looked up at its first call of an hour, so a restart forgives what
- * the last second had; near its limit each call is decided by the database, so several processes together allow no
- * more than one, but for what they count in the same second before they come near it.
+ * the last second had. Whoever has counted a tenth of what was left asks the database before it goes on, and near the
+ * limit at each call: one process is exact, and several allow together at most what each may count unasked too much,
+ * which near the limit is nothing.
  */
 export function createCallCounter(
   db: Database,
@@ -94,10 +95,12 @@ export function createCallCounter(
   const timer = setInterval(() => void flush().catch(onError), FLUSH_MS)
   timer.unref()
 
-  /** Near the limit: the database decides. */
+  /** The database decides, and says what the others have counted. */
   const takeExactly = async (accountId: bigint, count: Count, most: number): Promise<boolean> => {
     const calls = count.pending
     move(count, calls)
+    // While nobody knows whether it is taken it counts: what others count meanwhile would come on top.
+    count.sent += 1
     try {
       const values = [accountId, new Date(count.hourMs), calls, most]
       const [row] = await db.rows<{ calls: number; taken: boolean }>(takeCall, values)
@@ -108,7 +111,7 @@ export function createCallCounter(
       count.pending += calls
       throw error
     } finally {
-      count.sent -= calls
+      count.sent -= calls + 1
     }
   }
 
@@ -124,7 +127,7 @@ export function createCallCounter(
       })
       // Within an hour it only grows.
       if (count.known >= most) return state(false)
-      if (count.known + count.sent + count.pending < most - Math.ceil(most / EXACT_SHARE)) {
+      if (count.sent + count.pending < Math.floor((most - count.known) * UNASKED_SHARE)) {
         count.pending += 1
         return state(true)
       }
