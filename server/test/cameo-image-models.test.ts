@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { TestSite } from '../../../test/build-site.ts'
-import { buildSite } from '../../../test/build-site.ts'
-import { createUser } from '../../../test/factories.ts'
-import { setModelState } from '../../kernel/catalog/administer.ts'
-import { chooseModels } from '../../kernel/catalog/choose-models.ts'
-import { units } from '../../kernel/money.ts'
-import { createSketch } from '../../providers/sketch/sketch.ts'
-import { cameo } from './dialect.ts'
+import { cameo } from '../src/dialects/cameo/dialect.ts'
+import { setModelState } from '../src/kernel/catalog/administer.ts'
+import { chooseModels } from '../src/kernel/catalog/choose-models.ts'
+import { units } from '../src/kernel/money.ts'
+import { createSketch } from '../src/providers/sketch/sketch.ts'
+import type { TestSite } from './build-site.ts'
+import { buildSite } from './build-site.ts'
+import { createUser } from './factories.ts'
 
 let site: TestSite
 before(async () => {
