@@ -79,6 +79,7 @@ export const SQL_SOURCES = {
     'kernel/accounts/register.sql',
     'kernel/idempotency.sql',
     'kernel/generation/submit.sql',
+    'kernel/limits/quotas.sql',
     'kernel/generation/advance.sql',
     'kernel/memberships/extend.sql',
     'kernel/promotions/promotions.sql',

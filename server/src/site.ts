@@ -19,6 +19,7 @@ import { KernelError } from './kernel/errors.ts'
 import type { Ids } from './kernel/ids.ts'
 import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
+import { createCallCounter } from './kernel/limits/count-calls.ts'
 import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
@@ -84,6 +85,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     : createOutboxMailer(join(options.dataDir, 'outbox', dialect.name), mailFrom, clock.now)
 
   const files = await openFiles(options)
+  const calls = createCallCounter(db, clock, (error) => log.warn({ error }, 'calls could not be counted'))
 
   const context: Context = {
     site: dialect.name,
@@ -108,6 +110,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     mail,
     events,
     limiter: createMemoryLimiter(),
+    calls,
     log,
   }
   return {
@@ -115,6 +118,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     close: async () => {
       await closeDesk(context)
       catalog.close()
+      await calls.close()
       mail.close()
       files.close()
       await events.close()

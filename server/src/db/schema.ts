@@ -87,6 +87,12 @@ export interface Attempt {
   task_id: bigint;
 }
 
+export interface CallCount {
+  account_id: bigint;
+  calls: number;
+  hour: Date;
+}
+
 export interface Channel {
   connection_id: bigint | null;
   enabled: Generated<boolean>;
@@ -615,6 +621,15 @@ export interface UploadCount {
   uploads: number;
 }
 
+export interface Vendor {
+  connection_id: bigint;
+  created_at: Generated<Date>;
+  id: Generated<bigint>;
+  kind: string;
+  name: string;
+  title: string;
+}
+
 export interface VoucherEntry {
   account_id: bigint;
   amount: number;
@@ -688,6 +703,7 @@ export interface DB {
   activity: Activity;
   analysis: Analysis;
   attempt: Attempt;
+  call_count: CallCount;
   channel: Channel;
   character: Character;
   connection: Connection;
@@ -732,6 +748,7 @@ export interface DB {
   task: Task;
   upload: Upload;
   upload_count: UploadCount;
+  vendor: Vendor;
   voucher_entry: VoucherEntry;
   wallet: Wallet;
   work: Work;

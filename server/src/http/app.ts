@@ -30,6 +30,7 @@ import { mountOperations } from './operations.ts'
 import { mountPages } from './pages.ts'
 import { endLateBodies, LONGEST_FORM_MS } from './patience.ts'
 import { mountNotifications } from './payments.ts'
+import { countCall, QUOTA_HEADERS, tellQuota } from './quotas.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
@@ -115,7 +116,7 @@ export async function buildApp(
   await app.register(cors, {
     origin: '*',
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['Retry-After'],
+    exposedHeaders: ['Retry-After', ...(dialect.preset.quotas ? QUOTA_HEADERS : [])],
     maxAge: 86_400,
     // Otherwise an OPTIONS that is no preflight is answered in plain English.
     strictPreflight: false,
@@ -202,9 +203,10 @@ function mount(
     config: { atelier: route },
     ...(route.body && { schema: { body: route.body } }),
     // Who is asking is settled before a body is even read.
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
       if (route.allow === 'user' || route.allow === 'admin') await identify(context, tokens, request)
       if (route.allow === 'guest') await recognise(context, tokens, request)
+      if (request.actor) await countCall(context, request.actor, reply)
       if (route.allow === 'admin' && request.actor?.role !== 'admin') throw refusal('forbidden')
       await limit(context, route, request)
     },
@@ -224,6 +226,11 @@ function mount(
       }
       if (route.target) await take(context, route, `target:${route.target(request.body, request.ip)}`, 1)
     },
+    ...(route.quota && {
+      onSend: async (request, reply) => {
+        if (request.actor && route.quota) await tellQuota(context, request.actor, route.quota, reply)
+      },
+    }),
     handler: async (request, reply) => {
       const what: Omit<RouteRequest<unknown>, 'files'> = {
         body: request.body,

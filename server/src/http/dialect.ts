@@ -5,7 +5,7 @@ import type { Actor, Context, Origin } from '../kernel/context.ts'
 import type { ErrorCode, ErrorDetails, InputProblem } from '../kernel/errors.ts'
 import type { TaskFile } from '../kernel/generation/task.ts'
 import type { TaskNews } from '../kernel/generation/watch.ts'
-import type { Preset, RatePolicy } from '../kernel/preset.ts'
+import type { Preset, QuotaName, RatePolicy } from '../kernel/preset.ts'
 import type { TokenPair } from './tokens.ts'
 
 /**
@@ -132,6 +132,8 @@ type RouteSpec<Body extends TSchema, Result, Allow extends Policy> = {
   target?: (body: Static<Body>, address: string) => string
   /** Where a body that nothing has checked may have the refresh token that no header has; for `refresh` routes. */
   refreshToken?: (body: unknown) => string | null
+  /** Which quota of its account it draws on, besides that of calls: every answer tells what is left of it. */
+  quota?: Exclude<QuotaName, 'calls'>
   /** The reply to an invalid body where the document has a particular one. */
   invalid?: (issues: readonly Issue[]) => Reply
   /** Replies to kernel errors where the document has particular ones for this operation. */
@@ -152,6 +154,7 @@ export type Route = {
   takesFiles: FilePolicy | null
   target: ((body: unknown, address: string) => string) | null
   refreshToken: ((body: unknown) => string | null) | null
+  quota: Exclude<QuotaName, 'calls'> | null
   invalid: ((issues: readonly Issue[]) => Reply) | null
   refusals: Partial<Refusals>
   handle: (
@@ -179,6 +182,7 @@ export function route<Body extends TSchema, Result, Allow extends Policy>(
     takesFiles: spec.takesFiles ?? null,
     target: spec.target ? (body, address) => spec.target?.(body as Static<Body>, address) ?? '' : null,
     refreshToken: spec.refreshToken ?? null,
+    quota: spec.quota ?? null,
     invalid: spec.invalid ?? null,
     refusals: spec.refusals ?? {},
     // The body has passed the route's schema and the actor its policy before this is called.

@@ -3,6 +3,7 @@ import type { SessionCache } from './accounts/session-cache.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
+import type { CallCounter } from './limits/count-calls.ts'
 import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
@@ -51,6 +52,8 @@ export type Context = {
   mail: Mailer
   events: Events
   limiter: Limiter
+  /** Counts what accounts call in an hour, where the preset has a quota for it. */
+  calls: CallCounter
   log: Log
 }
 

@@ -1,3 +1,4 @@
+import type { ModelKind } from './generation/task-input.ts'
 import type { Credits } from './money.ts'
 
 /** Every way the kernel can say no, with what a reply may tell about it. No HTTP and no language here. */
@@ -41,7 +42,8 @@ export type ErrorDetails = {
   rate_limited: { retryAfterSeconds: number }
   /** What an account may do in a day, or call in an hour, has been done. */
   quota_spent: { quota: 'image' | 'video' | 'calls'; limit: number; retryAfterSeconds: number }
-  model_not_found: { model: string }
+  /** `kind` tells which choice it was, where somebody chose for several kinds at once. */
+  model_not_found: { model: string; kind?: ModelKind }
   /** The default of its kind, with no other open one that could take its place. */
   model_is_only_default: { model: string }
   // Payments
@@ -100,7 +102,7 @@ export type ErrorDetails = {
   reply_failed: { reason: Failure }
   character_not_found: { id: string }
   // Who makes what
-  vendor_not_found: { vendor: string }
+  vendor_not_found: { vendor: string; kind?: ModelKind }
   vendor_exists: { vendor: string }
   // The house itself
   unavailable: Record<never, never>

@@ -18,7 +18,8 @@ export type Preset = AccountPreset &
   UploadPreset &
   CharacterPreset &
   AssistantPreset &
-  PublishingPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
+  PublishingPreset &
+  QuotaPreset & { limits: Readonly<Record<RateClass, RateLimit>> }
 
 export type AccountPreset = {
   /** What a new account gets. */
@@ -51,6 +52,8 @@ export type CatalogPreset = {
     /** Whose model it is called; see `Model.vendor`. */
     vendor?: string
   }[]
+  /** Whose models there are, by `vendor` of those above, in the order they are shown; what each is called. */
+  vendors?: readonly { name: string; title: string }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
   /** The same for what starts from a picture, where that costs something else. */
@@ -143,6 +146,20 @@ export type HouseCharacter = {
   /** What a model is told of it. */
   description: string
 }
+
+export type QuotaPreset = {
+  /** What an account may make in a day and call in an hour, in UTC+8; as much as it can pay for unless given. */
+  quotas?: Quotas
+}
+
+/** Pictures and clips by the day, whatever one request asks for; calls by the hour. */
+export type QuotaName = 'image' | 'video' | 'calls'
+
+/** One that is absent is not counted at all. */
+export type Quotas = Readonly<Partial<Record<QuotaName, Allowance>>>
+
+/** How much of something a user may have; another number for members, and for administrators. */
+export type Allowance = { users: number; members: number }
 
 export type Limit = { points: number; perSeconds: number }
 

@@ -2,7 +2,7 @@ import { USUAL_MEMORY_TOKENS, USUAL_REPLY_TOKENS } from './assistant/bounds.ts'
 import { refusal } from './errors.ts'
 import { fen, formatYuan, parseYuan } from './fen.ts'
 import { parseCredits, toText } from './money.ts'
-import type { Limit, Package, Plan, Preset, RateClass } from './preset.ts'
+import type { Allowance, Limit, Package, Plan, Preset, QuotaName, RateClass } from './preset.ts'
 import { TEMPLATE_NAMES } from './tools/templates/index.ts'
 
 /** One setting that an operator may override: how it is shown, read and put in force. */
@@ -26,6 +26,25 @@ const limitSetting = (rate: RateClass): Setting => ({
             ...preset.limits,
             [rate]: { ...preset.limits[rate], points: value.points, perSeconds: value.perSeconds },
           },
+        }
+      : null,
+})
+
+const isAllowance = (value: unknown): value is Allowance =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['users', 'members'].every((name) => {
+    const number = (value as Record<string, unknown>)[name]
+    return Number.isSafeInteger(number) && Number(number) >= 0 && Number(number) <= 1_000_000_000
+  })
+
+const quotaSetting = (quota: QuotaName): Setting => ({
+  show: (preset) => preset.quotas?.[quota] ?? null,
+  apply: (preset, value) =>
+    isAllowance(value)
+      ? {
+          ...preset,
+          quotas: { ...preset.quotas, [quota]: { users: value.users, members: value.members } },
         }
       : null,
 })
@@ -160,6 +179,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   limit_generate: limitSetting('generate'),
   limit_read: limitSetting('read'),
   limit_write: limitSetting('write'),
+  quota_image: quotaSetting('image'),
+  quota_video: quotaSetting('video'),
+  quota_calls: quotaSetting('calls'),
   limit_analysis: {
     show: (preset) => preset.analysisLimit,
     apply: (preset, value) =>

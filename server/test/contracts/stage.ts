@@ -72,6 +72,12 @@ function withoutLimits({ limits }: Preset): Preset['limits'] {
   return Object.fromEntries(lifted) as Preset['limits']
 }
 
+/** Quotas likewise; those of nobody stay nobody's. */
+function withoutQuotas({ quotas = {} }: Preset): Pick<Preset, 'quotas'> {
+  const lifted = Object.keys(quotas).map((name) => [name, { users: 1_000_000, members: 1_000_000 }])
+  return lifted.length > 0 ? { quotas: Object.fromEntries(lifted) as Preset['quotas'] & object } : {}
+}
+
 export type StageOptions = {
   preset?: Partial<Preset>
   withWorker?: boolean
@@ -114,7 +120,11 @@ export async function openStage<B extends Body>(
     dialect,
     providers: [provider, ...(options.providers ?? [])],
     gateways: gateways && outbound ? gateways(outbound) : [gateway],
-    preset: { limits: withoutLimits(dialect.preset), ...options.preset },
+    preset: {
+      limits: withoutLimits(dialect.preset),
+      ...withoutQuotas(dialect.preset),
+      ...options.preset,
+    },
     ...(outbound && { outbound }),
     ...(options.platforms && { platforms: options.platforms }),
     ...(options.decks && { decks: options.decks }),

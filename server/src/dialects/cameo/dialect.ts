@@ -4,6 +4,7 @@ import { authRoutes } from './auth.ts'
 import { charactersRoutes } from './characters.ts'
 import { faults } from './faults.ts'
 import { generateRoutes } from './generate.ts'
+import { imageModelRoutes } from './image-models.ts'
 import { powerRoutes } from './power.ts'
 import { preset } from './preset.ts'
 import { reference } from './reference/index.ts'
@@ -26,6 +27,7 @@ export const cameo: Dialect = {
     ...usersRoutes,
     ...worksRoutes,
     ...charactersRoutes,
+    ...imageModelRoutes,
     ...generateRoutes,
     ...uploadRoutes,
     ...squareRoutes,

@@ -28,6 +28,11 @@ export const preset: Preset = {
     { name: 'veo', title: 'VEO', description: '', kind: 'video', vendor: 'google' },
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
   ],
+  vendors: [
+    { name: 'stability', title: 'Stability AI' },
+    { name: 'openai', title: 'OpenAI' },
+    { name: 'google', title: 'Google' },
+  ],
   prices: { image: units(10), video: units(50), text: units(1), chat: units(1) },
   sourcePrices: { image: units(15), video: units(60) },
   packages: [],

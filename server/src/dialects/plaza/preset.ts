@@ -38,6 +38,14 @@ export const preset: Preset = {
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
     { name: 'gpt-3.5-turbo', title: 'GPT-3.5 Turbo', description: '', kind: 'text', vendor: 'openai' },
   ],
+  vendors: [
+    { name: 'stability', title: 'Stability AI' },
+    { name: 'dalle', title: 'DALL-E' },
+    { name: 'sora', title: 'SORA (OpenAI)' },
+    { name: 'veo', title: 'VEO (Google)' },
+    { name: 'runway', title: 'Runway ML' },
+    { name: 'openai', title: 'OpenAI' },
+  ],
   prices: { image: units(10), video: units(50), text: units(1), chat: units(1) },
   sourcePrices: { image: units(15), video: units(60) },
   packages: [],
@@ -59,6 +67,12 @@ export const preset: Preset = {
   maxSide: 2_048,
   analysisLimit: { points: 20, perSeconds: 3_600 },
   templatesOff: [],
+  // 限流说明; calls before login are nobody's.
+  quotas: {
+    image: { users: 10, members: 100 },
+    video: { users: 3, members: 20 },
+    calls: { users: 100, members: 1_000 },
+  },
   limits: {
     auth: { points: 20, perSeconds: 60 },
     generate: { points: 60, perSeconds: 60 },

@@ -24,7 +24,14 @@ export const OPEN_MODELS: readonly ModelState[] = ['open']
 /** How long a task waits for approval before it is given up and paid back. */
 export const APPROVAL_MS = 30 * 86_400_000
 
-type Row = { outcome: string; task_id: bigint | null; available: bigint | null; was_member: boolean | null }
+type Row = {
+  outcome: string
+  task_id: bigint | null
+  available: bigint | null
+  was_member: boolean | null
+  quota_limit?: number
+  wait_seconds?: number
+}
 
 const submitTaskStatement = statement(
   'submit task',
@@ -32,12 +39,19 @@ const submitTaskStatement = statement(
      make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21)`,
 )
 
+const submitWithinQuota = statement(
+  'submit task within quota',
+  `select outcome, task_id, available, was_member, quota_limit, wait_seconds
+   from submit_within_quota_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+)
+
 /**
  * Submits a task: in one statement the idempotency key, the price it was quoted, the hold, the task and its
  * work; or, when it is refused, nothing.
  *
  * @returns the task's number, and whether an earlier request with the same key had made it.
- * @throws model_not_found, insufficient_credits, idempotency_key_reused, account_disabled, input_invalid
+ * @throws model_not_found, quota_spent, insufficient_credits, idempotency_key_reused, account_disabled, input_invalid
  */
 export async function submitTask(
   context: Context,
@@ -65,6 +79,7 @@ async function submit(
   const { kind, input, idempotencyKey, origin, modelStates = OPEN_MODELS } = submission
   const { preset } = context
   const timeMs = preset.needsApproval ? APPROVAL_MS : preset.taskMs
+  const quota = kind === 'image' || kind === 'video' ? preset.quotas?.[kind] : undefined
   // A price that changed since the catalogue was read is quoted again; it cannot change faster than this.
   for (let tries = 0; tries < 5; tries += 1) {
     const quote = context.catalog.quote(
@@ -75,7 +90,7 @@ async function submit(
       narrowerPriceOf(submission),
     )
     const handle = preset.taskHandle(kind, context.clock.now().getTime(), context.ids.token(9))
-    const [row] = await context.db.rows<Row>(submitTaskStatement, [
+    const values = [
       context.keys.chain,
       actor.accountId,
       handle,
@@ -97,7 +112,10 @@ async function submit(
       origin.ip,
       origin.device,
       context.preset.membersGenerateFree ?? false,
-    ])
+    ]
+    const [row] = await (quota
+      ? context.db.rows<Row>(submitWithinQuota, [...values, quota.users, quota.members])
+      : context.db.rows<Row>(submitTaskStatement, values))
     switch (row?.outcome) {
       case 'submitted':
       case 'repeated':
@@ -111,6 +129,12 @@ async function submit(
           required: quote.cost,
           available: credits(row.available ?? 0n),
           wasMember: row.was_member ?? false,
+        })
+      case 'quota_spent':
+        throw refusal('quota_spent', {
+          quota: kind === 'video' ? 'video' : 'image',
+          limit: row.quota_limit ?? 0,
+          retryAfterSeconds: row.wait_seconds ?? 0,
         })
       case 'account_ended':
         throw refusal('account_disabled')

@@ -144,6 +144,8 @@ export type Provider = {
   repeatable: boolean
   /** How many jobs of this provider one process runs at a time. */
   concurrency: number
+  /** What is wrong with a connection's options for jobs of a kind, in a sentence for its operator; null when nothing is. */
+  problemWith?: (connection: ProviderConnection, kind: ProviderKind) => string | null
   /** Starts a job. Throws `ProviderError`. */
   start: (job: ProviderJob, options: CallOptions) => Promise<Step>
   /**

@@ -24,11 +24,19 @@ testProvider('http', async () => {
     if (looks % 3 !== 0) return { json: { status: 'running', progress: (looks % 3) * 30 } }
     return { json: { status: 'succeeded', images: [`data:image/png;base64,${vendor.picture.base64}`] } }
   })
-  const connection = { url: vendor.url, secret: 'sk-suite-0123456789', headers: {}, options: {} }
+  const options = { body: { prompt: '{prompt}', size: '{width}x{height}', n: '{count}', image: '{image}' } }
+  const connection = { url: vendor.url, secret: 'sk-suite-0123456789', headers: {}, options }
+  const picture = { model: 'm', prompt: 'job', width: 64, height: 64, seed: 1 }
+  const source = { bytes: vendor.picture.bytes, mediaType: 'image/png' }
   return {
     provider: createHttpModel(createOutbound({ allow: ['127.0.0.0/8'] })),
     connection,
-    jobs: [{ kind: 'custom', model: '', arguments: { prompt: 'job' } }],
+    jobs: [
+      { kind: 'custom', model: '', arguments: { prompt: 'job' } },
+      { kind: 'image', ...picture, count: 1, guidance: 5, watermark: false },
+      { kind: 'image_edit', ...picture, count: 1, guidance: 5, watermark: false, source, strength: 0.5 },
+      { kind: 'video', ...picture, seconds: 5, fps: 24 },
+    ],
     refused: [
       { job: { kind: 'custom', model: '', arguments: {} }, kind: 'rejected' },
       { job: { kind: 'custom', model: '', arguments: { prompt: 'forbidden' } }, kind: 'content' },

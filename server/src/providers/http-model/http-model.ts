@@ -11,6 +11,7 @@ import type {
 } from '../../kernel/ports/provider.ts'
 import { ProviderError } from '../../kernel/ports/provider.ts'
 import { type Answer, readAnswer } from './answer.ts'
+import { bodyOf, placesIn } from './body.ts'
 import {
   isSameOrigin,
   kindByWords,
@@ -22,7 +23,7 @@ import {
   wordsFor,
 } from './call.ts'
 import { readInline } from './inline.ts'
-import { type Options, readOptions } from './options.ts'
+import { type Options, problemWith, readOptions } from './options.ts'
 
 /**
  * A job at the vendor. `asked` counts the looks; `isKnown` is set once the vendor has answered for the id; `missed`
@@ -35,6 +36,8 @@ type Operation = {
   isKnown: boolean
   missed: number
   empty: number
+  /** How many files were asked for; null where only the vendor knows. */
+  most: number | null
 }
 
 const CALL_MS = 30_000
@@ -43,8 +46,8 @@ const MOST_MISSES = 4
 const MOST_EMPTY = 3
 
 /**
- * Models that an operator declared: one HTTP call with the declared arguments, answered at once or by a number to
- * ask after. Address, headers and key are the connection's alone (hole B3). The README says where things are looked
+ * Models that an operator declared: one HTTP call with the declared arguments, or with the body the operator wrote for
+ * pictures and clips, answered at once or by a number to ask after. Address, headers and key are the connection's alone (hole B3). The README says where things are looked
  * for and what each answer means.
  *
  * @param callMs how long one call may take.
@@ -53,9 +56,10 @@ export function createHttpModel(outbound: Outbound, callMs = CALL_MS): Provider 
   const way = { outbound, callMs }
   return {
     name: 'http',
-    kinds: ['custom'],
+    kinds: ['custom', 'image', 'image_edit', 'video'],
     repeatable: false,
     concurrency: 64,
+    problemWith,
     start: (job, call) => start(way, job, call),
     check: (operation, call) => check(way, readOperation(operation), call),
     remoteId: (operation) => readOperation(operation).id,
@@ -66,9 +70,9 @@ export function createHttpModel(outbound: Outbound, callMs = CALL_MS): Provider 
 
 async function start(way: Way, job: ProviderJob, { connection, signal }: CallOptions): Promise<Step> {
   const known = requireConnection(connection)
-  if (job.kind !== 'custom') throw new ProviderError('rejected', `http does not make ${job.kind}`)
   const options = readOptions(known)
-  const request = { method: options.method, url: known.url, body: JSON.stringify(job.arguments), signal }
+  const sent = JSON.stringify(sentFor(job, options))
+  const request = { method: options.method, url: known.url, body: sent, signal }
   let reply: OutboundReply
   try {
     reply = await send(way, known, options, request)
@@ -84,7 +88,23 @@ async function start(way: Way, job: ProviderJob, { connection, signal }: CallOpt
   if (file) return { state: 'done', outputs: [file] }
   // It said yes and nobody can tell to what: it may have been done.
   if (answer === null) throw new ProviderError('ambiguous', `not an answer we can read: ${said}`)
-  return readStarted(known, options, answer, said)
+  return readStarted(known, options, answer, said, mostOf(job))
+}
+
+/** What a job is sent as. Throws `ProviderError` for one that the operator's body has no place for. */
+function sentFor(job: ProviderJob, { body }: Options): Json {
+  if (job.kind === 'custom') return { ...job.arguments }
+  if (body === null)
+    throw new ProviderError('unavailable', 'the connection has no body for pictures and clips')
+  const places = placesIn(body)
+  if (job.source && !places.includes('image') && !places.includes('image_base64'))
+    throw new ProviderError('rejected', 'the body of the connection has no place for a picture')
+  return bodyOf(body, job)
+}
+
+function mostOf(job: ProviderJob): number | null {
+  if (job.kind === 'custom') return null
+  return job.kind === 'video' ? 1 : job.count
 }
 
 async function readStarted(
@@ -92,12 +112,13 @@ async function readStarted(
   options: Options,
   answer: Answer,
   said: string,
+  most: number | null,
 ): Promise<Step> {
   if (answer.status === 'failed') throw new ProviderError(kindByWords(said), said)
   const isDone =
     answer.files.length > 0 &&
     (answer.status === 'done' || answer.id === null || (answer.status === 'none' && answer.isSurelyResult))
-  if (isDone) return { state: 'done', outputs: await outputsOf(connection, answer, 'ambiguous') }
+  if (isDone) return { state: 'done', outputs: await outputsOf(connection, answer, 'ambiguous', most) }
   if (answer.id === null && answer.isError) throw new ProviderError(kindByWords(said), said)
   if (answer.id === null) throw new ProviderError('ambiguous', `neither a result nor a number: ${said}`)
   const { queryUrl } = answer
@@ -112,6 +133,7 @@ async function readStarted(
       isKnown: false,
       missed: 0,
       empty: 0,
+      most,
     },
     answer.progress,
   )
@@ -161,7 +183,7 @@ async function readChecked(
   const isDone = answer.status === 'done' || (answer.status === 'none' && answer.files.length > 0)
   if (!isDone) return pending(options, operation, answer.progress)
   if (answer.files.length > 0)
-    return { state: 'done', outputs: await outputsOf(connection, answer, 'rejected') }
+    return { state: 'done', outputs: await outputsOf(connection, answer, 'rejected', operation.most) }
   // Some vendors say it is done a moment before the file is there.
   if (operation.empty < MOST_EMPTY)
     return pending(options, { ...operation, empty: operation.empty + 1 }, answer.progress)
@@ -206,10 +228,11 @@ async function outputsOf(
   connection: ProviderConnection,
   answer: Answer,
   kind: 'ambiguous' | 'rejected',
+  most: number | null,
 ): Promise<Output[]> {
   const own = URL.parse(connection.url)?.hostname
   return Promise.all(
-    answer.files.map(async (file): Promise<Output> => {
+    answer.files.slice(0, most ?? undefined).map(async (file): Promise<Output> => {
       if ('url' in file) {
         const isOwn = URL.parse(file.url)?.hostname === own
         return { url: file.url, ...(isOwn && { isOperatorConfigured: true }) }
@@ -240,7 +263,7 @@ function requireConnection(connection: ProviderConnection | null): ProviderConne
 function readOperation(operation: Json): Operation {
   if (typeof operation !== 'object' || operation === null || Array.isArray(operation))
     throw new Error('not an operation of this provider')
-  const { id, queryUrl: told, asked, isKnown, missed: misses, empty } = operation
+  const { id, queryUrl: told, asked, isKnown, missed: misses, empty, most } = operation
   return {
     id: String(id),
     queryUrl: typeof told === 'string' ? told : null,
@@ -248,5 +271,6 @@ function readOperation(operation: Json): Operation {
     isKnown: isKnown === true,
     missed: Number(misses ?? 0),
     empty: Number(empty ?? 0),
+    most: typeof most === 'number' ? most : null,
   }
 }

@@ -2,6 +2,7 @@ import type { Outbound } from '../../kernel/ports/outbound.ts'
 import { type Provider, ProviderError } from '../../kernel/ports/provider.ts'
 import { write } from './chat.ts'
 import { makePictures } from './images.ts'
+import { problemWith } from './options.ts'
 
 /** Calls under way in one process; vendors throttle far earlier than this machine tires. */
 const CONCURRENCY = 16
@@ -22,6 +23,7 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
     },
     repeatable: false,
     concurrency: CONCURRENCY,
+    problemWith,
     start: async (job, options) => {
       if (job.kind !== 'image' && job.kind !== 'image_edit') {
         throw new ProviderError('rejected', `openai makes no ${job.kind}`)

@@ -67,6 +67,17 @@ export function readOptions({ url, options }: ProviderConnection): OpenAiOptions
   }
 }
 
+/** What is wrong with the options, in a sentence; null when nothing is. */
+export function problemWith(connection: ProviderConnection): string | null {
+  try {
+    readOptions(connection)
+    return null
+  } catch (error) {
+    if (error instanceof ProviderError) return error.message
+    throw error
+  }
+}
+
 function isOpenAiItself(url: string): boolean {
   return URL.parse(url)?.hostname === 'api.openai.com'
 }

@@ -3,6 +3,7 @@ import { assistantReference } from './assistant.ts'
 import { authReference } from './auth.ts'
 import { charactersReference } from './characters.ts'
 import { generateReference } from './generate.ts'
+import { imageModelsReference } from './image-models.ts'
 import { powerReference } from './power.ts'
 import { squareReference } from './square.ts'
 import { uploadReference } from './upload.ts'
@@ -32,6 +33,7 @@ export const reference: Reference = {
     ...usersReference,
     ...worksReference,
     ...charactersReference,
+    ...imageModelsReference,
     ...generateReference,
     ...uploadReference,
     ...squareReference,
