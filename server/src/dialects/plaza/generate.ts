@@ -64,6 +64,7 @@ type Sent = { body: Fields; files: readonly SentFile[]; idempotencyKey: string |
 const textToImage = route({
   method: 'POST',
   path: '/generate/text-to-image',
+  quota: 'image',
   allow: 'user',
   rate: 'generate',
   body: Type.Object(picture),
@@ -85,6 +86,7 @@ const textToImage = route({
 const imageToImage = route({
   method: 'POST',
   path: '/generate/image-to-image',
+  quota: 'image',
   allow: 'user',
   rate: 'generate',
   body: Type.Object({ ...picture, strength: NumberField, ...from }),
@@ -111,6 +113,7 @@ const imageToImage = route({
 const textToVideo = route({
   method: 'POST',
   path: '/generate/text-to-video',
+  quota: 'video',
   allow: 'user',
   rate: 'generate',
   body: Type.Object(clip),
@@ -132,6 +135,7 @@ const textToVideo = route({
 const imageToVideo = route({
   method: 'POST',
   path: '/generate/image-to-video',
+  quota: 'video',
   allow: 'user',
   rate: 'generate',
   body: Type.Object({ ...clip, ...from }),
