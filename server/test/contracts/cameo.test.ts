@@ -62,6 +62,11 @@ const ofCharacter = async (): Promise<Adapted> => {
   return { token: user.token, params: { id: await stage.character(user) } }
 }
 
+const ofSession = async (): Promise<Adapted> => {
+  const user = await stage.user()
+  return { token: user.token, params: { id: Number(await stage.say(user, '你好')) } }
+}
+
 const nextPhone = (): string => String(13_800_000_000 + nextNumber())
 
 /** How each operation's example becomes a request that succeeds. */
@@ -148,6 +153,10 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
     const user = await stage.user()
     return { token: user.token, query: `sessionId=${await stage.say(user, '你好')}` }
   },
+  'assistant-stop': ofSession,
+  'assistant-delete': ofSession,
+  'work-share-get': ofPicture,
+  team: rich,
   'power-logs': async () => ({ token: (await withPicture()).user.token }),
   'purchase-membership': rich,
   'referral-code': rich,

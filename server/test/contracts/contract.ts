@@ -112,7 +112,7 @@ export function openedLike(shown: Json, example: Json): Json {
   if (Array.isArray(shown) && Array.isArray(example))
     return shown.map((one, index) => openedLike(one, example[index] ?? null))
   if (typeof shown !== 'object' || shown === null || Array.isArray(shown)) return shown
-  const fields = example as { [key: string]: Json }
+  const fields = (example ?? {}) as { [key: string]: Json }
   return Object.fromEntries(
     Object.entries(shown).map(([name, one]) => [name, openedLike(one, fields[name] ?? null)]),
   )

@@ -4,6 +4,7 @@ import { plaza } from '../../src/dialects/plaza/dialect.ts'
 import { units } from '../../src/kernel/money.ts'
 import { addChannel } from '../../src/kernel/payments/channels.ts'
 import { createUser } from '../factories.ts'
+import { createFakeProvider } from '../fakes/provider.ts'
 import type { FakeWriter } from '../fakes/writing.ts'
 import { writes } from '../fakes/writing.ts'
 import { toForm } from '../form.ts'
@@ -104,7 +105,16 @@ export async function sampleFile(
 
 /** A whole plaza site whose vendor and cashier are in the test's hands. Every envelope is checked on its way. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  const { get: _get, post: _post, ...stage } = await openAnyStage<Body>(plaza, NO_ENVELOPE, options)
+  const {
+    get: _get,
+    post: _post,
+    ...stage
+  } = await openAnyStage<Body>(plaza, NO_ENVELOPE, {
+    // Whom an administrator's own deployment is reached by, and an outside that answers.
+    providers: [{ ...createFakeProvider(), name: 'openai' }],
+    outbound: async (url) => ({ status: 200, headers: {}, body: new Uint8Array(), url }),
+    ...options,
+  })
   const { provider, context, site } = stage
   const writer = Object.assign(provider, { asked: [], nextText: [] }) as unknown as FakeWriter
   Object.assign(writer, {

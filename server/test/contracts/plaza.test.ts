@@ -135,6 +135,10 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
     const { user, id } = await withConversation()
     return { token: user.token, params: { id } }
   },
+  'conversation-stop': async () => {
+    const { user, id } = await withConversation()
+    return { token: user.token, params: { id } }
+  },
   'upload-image': rich,
   'upload-video': rich,
   'compute-power': async () => ({ token: (await withPicture()).user.token }),
@@ -184,7 +188,7 @@ async function adapted(operation: Operation): Promise<Adapted> {
 test('every operation of the document is here, and every route is one of the contract', () => {
   const mounted = plaza.routes.map(({ method, path }) => `${method} ${plaza.base}${path}`)
   assert.deepEqual(mounted.sort(), operations.map(({ method, path }) => `${method} ${path}`).sort())
-  assert.equal(operations.filter(({ source }) => source === 'document').length, 28)
+  assert.equal(operations.filter(({ source }) => source === 'document').length, 27)
   assert.deepEqual([plaza.base, plaza.defaultPort], [common.base, common.port])
 })
 
@@ -500,7 +504,10 @@ test('a token lives seven days', async () => {
 })
 
 test('limits: 10 pictures and 3 clips a day, 100 for members, and the answer tells what is left', async () => {
-  const limited = await openStage({ withWorker: false, preset: {} })
+  const limited = await openStage({
+    withWorker: false,
+    preset: { ...(plaza.preset.quotas && { quotas: plaza.preset.quotas }) },
+  })
   try {
     for (const [kind, path] of [
       ['image', '/generate/text-to-image'],

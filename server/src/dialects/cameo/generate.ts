@@ -79,7 +79,7 @@ const generate = (path: string, taskType: TaskType) =>
       })
     },
     reply: ({ task }) =>
-      done({ id: Number(task.workId), status: STATUS[task.state] }, '任务已创建，正在后台处理中...'),
+      done({ id: Number(task.workId), status: 'pending' }, '任务已创建，正在后台处理中...'),
   })
 
 type Wanted = { kind: 'image'; input: ImageInput } | { kind: 'video'; input: VideoInput }

@@ -1,7 +1,8 @@
 import type { ParameterReference, RouteReference } from '../../../http/dialect.ts'
 import { done, refuse } from '../envelope.ts'
+import { row } from './works.ts'
 
-const SECTION = '前端使用的接口'
+const SECTION = '广场接口'
 const AT = '2026-01-01T00:00:00.000Z'
 const FILE = 'https://example.com/files/abc.png'
 const THUMBNAIL = 'https://example.com/files/abc.webp'
@@ -76,25 +77,7 @@ export const squareReference: Readonly<Record<string, RouteReference>> = {
     parameters: id,
     fields: { is_public: '是否公开（true/false，也接受 1/0）', title: '标题，1 至 100 个字符' },
     request: { is_public: true, title: '新标题' },
-    success: done(
-      {
-        id: 1,
-        user_id: 1,
-        title: '新标题',
-        work_type: 'image',
-        content_type: 'text2img',
-        result_url: FILE,
-        thumbnail_url: THUMBNAIL,
-        status: 'completed',
-        is_public: true,
-        view_count: 0,
-        like_count: 0,
-        share_count: 0,
-        created_at: AT,
-        updated_at: AT,
-      },
-      '更新成功',
-    ),
+    success: done({ ...row, title: '新标题', is_public: true }, '更新成功'),
     refusals: {
       没有字段: refuse(400, '没有要更新的字段'),
       未完成: refuse(400, '作品尚未完成，无法发布'),

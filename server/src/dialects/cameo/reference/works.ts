@@ -3,7 +3,7 @@ import { done, refuse } from '../envelope.ts'
 
 const WORKS = '作品接口'
 
-const row = {
+export const row = {
   id: 1,
   user_id: 1,
   title: 'a beautiful landscape',
