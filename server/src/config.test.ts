@@ -9,6 +9,8 @@ test('without any environment everything has its default', () => {
     [
       { name: 'ai-creator', port: 8000, publicUrl: 'http://localhost:8000' },
       { name: 'aigentools', port: 8080, publicUrl: 'http://localhost:8080' },
+      { name: 'cameo', port: 3001, publicUrl: 'http://localhost:3001' },
+      { name: 'plaza', port: 3000, publicUrl: 'http://localhost:3000' },
       { name: 'waliassets', port: 3334, publicUrl: 'http://localhost:3334' },
     ],
   )

@@ -9,6 +9,7 @@ import { readBalance } from '../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../src/kernel/wallet/verify.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
+import { withoutQuotas } from './contracts/stage.ts'
 import { createUser } from './factories.ts'
 import type { FakeWriter } from './fakes/writing.ts'
 import { createFakeWriter } from './fakes/writing.ts'
@@ -67,7 +68,11 @@ export async function openAssistantStage(
     dialect,
     providers: options.providers ?? [writer],
     ...(options.outbound && { outbound: options.outbound }),
-    preset: { limits: Object.fromEntries(lifted) as Preset['limits'], ...options.preset },
+    preset: {
+      limits: Object.fromEntries(lifted) as Preset['limits'],
+      ...withoutQuotas(dialect.preset),
+      ...options.preset,
+    },
   })
   const address = await site.app.listen({ port: 0, host: '127.0.0.1' })
   const rows: AssistantStage['rows'] = async (text, values = []) =>

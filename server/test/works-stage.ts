@@ -7,7 +7,7 @@ import type { CallOptions, ProviderJob, Step } from '../src/kernel/ports/provide
 import { readBalance } from '../src/kernel/wallet/balance.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
-import { tinyClip } from './contracts/stage.ts'
+import { tinyClip, withoutQuotas } from './contracts/stage.ts'
 import { createUser } from './factories.ts'
 import type { FakeProvider } from './fakes/provider.ts'
 import { createFakeProvider } from './fakes/provider.ts'
@@ -56,7 +56,7 @@ export async function openWorksStage(
   const site = await buildSite({
     dialect,
     providers: [provider],
-    preset: { limits: Object.fromEntries(many) as typeof limits },
+    preset: { limits: Object.fromEntries(many) as typeof limits, ...withoutQuotas(dialect.preset) },
     ...(outbound && { outbound }),
     ...(now && { now }),
   })

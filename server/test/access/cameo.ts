@@ -16,6 +16,8 @@ export const accessCameo: AccessDialect = {
     revoked: [401, 401],
     unknown: [401, 401],
     disabled: [403, 403],
+    // In the words of a wrong password (facts/cameo.md, 1 Auth).
+    disabledLogin: [401, 401],
     notAdmin: [403, 403],
     login: [401, 401],
     limited: [429, 429],

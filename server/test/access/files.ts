@@ -116,7 +116,11 @@ export function testFiles(ground: Ground): void {
       assert.ok(answer.status === 404 || answer.status === 400, `${name}: ${answer.status}`)
       assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8', name)
       const envelope = JSON.parse(text)
-      assert.deepEqual([about.codeOf(envelope), envelope.data], [about.nowhere(answer.status), null], name)
+      assert.deepEqual(
+        [about.codeOf(envelope), envelope.data ?? null],
+        [about.nowhere(answer.status), null],
+        name,
+      )
       assert.ok(!text.includes(planted) && !text.includes('root:'), name)
     }
     const secretive = await fetchRaw('/files/nothing.png?token=a-secret-value')

@@ -38,6 +38,8 @@ export type AccessDialect = {
     revoked: Refused
     unknown: Refused
     disabled: Refused
+    /** The login of somebody disabled who knows the password; as `disabled` unless given. */
+    disabledLogin?: Refused
     notAdmin: Refused
     login: Refused
     limited: Refused
@@ -137,7 +139,9 @@ export function openGround(about: AccessDialect): Ground {
       const answer = reply.payload.startsWith('{') ? reply.json() : {}
       const { message = '', data = null } = answer
       const code = about.codeOf(answer) ?? 0
-      return { status: reply.statusCode, code, message, data, headers: reply.headers, text: reply.payload }
+      // The moment of an answer is nothing that tells one from another.
+      const text = reply.payload.replace(/,"timestamp":\d{13}/, '')
+      return { status: reply.statusCode, code, message, data, headers: reply.headers, text }
     },
     login: (named, password, options = {}) =>
       ground.call('POST', ground.url(about.paths.login), { ...options, body: about.login(named, password) }),

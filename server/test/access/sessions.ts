@@ -54,7 +54,7 @@ export function testSessions(ground: Ground): void {
     assert.ok((await untilAnswered(disabled, token)) < WITHIN_MS)
     await everywhere(disabled, token, 'a disabled account')
     const login = (secret: string) => ground.login(named(account), secret)
-    refusedAs(await login(password), disabled)
+    refusedAs(await login(password), about.refused.disabledLogin ?? disabled)
     // Who does not know the password learns nothing.
     refusedAs(await login('a wrong password'), about.refused.login)
     await setAccountState(other, accountId, 'active')

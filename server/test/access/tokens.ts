@@ -96,7 +96,7 @@ export function testTokens(ground: Ground): void {
       ),
       'HS256 with a public key as secret': forge(header, payload, hmac('sha256', publicPem)),
       'a kid that is a path': forge({ ...header, kid: '../../dev/null' }, payload, hmac('sha256', '')),
-      'another issuer, same key': createTokens(key, 'plaza', ground.site.context.clock.now).sign(
+      'another issuer, same key': createTokens(key, 'another site', ground.site.context.clock.now).sign(
         { id: payload.sid, expiresAt: new Date(Date.now() + 60_000) },
         payload.id,
       ),
@@ -104,7 +104,7 @@ export function testTokens(ground: Ground): void {
       'the key that another site derives': forge(
         header,
         payload,
-        hmac('sha256', deriveKeys('a test secret of more than thirty-two bytes', 'plaza').token),
+        hmac('sha256', deriveKeys('a test secret of more than thirty-two bytes', 'another site').token),
       ),
       'no expiry': forge(header, { ...payload, exp: undefined }, hmac('sha256', key)),
       'an expiry in words': forge(header, { ...payload, exp: 'never' }, hmac('sha256', key)),

@@ -412,6 +412,20 @@ test('a work and its task are one number, and a canceled one is failed and says 
   assert.equal(await stage.powerOf(user), common.initialPower)
 })
 
+test('a character that a prompt mentions is told to the model; its user sees his own words', async () => {
+  const user = await stage.user()
+  const { data } = await stage.call('GET', '/characters?includeSystem=true', user.token)
+  const house = (data.list as { is_system: boolean; sora_id: string; name: string }[]).find(
+    (one) => one.is_system,
+  )
+  assert.ok(house)
+  const prompt = `@${house.sora_id} 在海边散步`
+  const id = await stage.picture(user, { prompt })
+  const job = stage.provider.started.at(-1) as { prompt: string }
+  assert.ok(job.prompt.includes(house.name) && !job.prompt.includes('@'), job.prompt)
+  assert.equal((await stage.call('GET', `/works/${id}`, user.token)).data.prompt, prompt)
+})
+
 test('lists are pages of 20, at most 100, and say how many there are', async () => {
   const user = await stage.user(1_000)
   const ids: number[] = []

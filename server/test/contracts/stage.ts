@@ -73,7 +73,7 @@ function withoutLimits({ limits }: Preset): Preset['limits'] {
 }
 
 /** Quotas likewise; those of nobody stay nobody's. */
-function withoutQuotas({ quotas = {} }: Preset): Pick<Preset, 'quotas'> {
+export function withoutQuotas({ quotas = {} }: Preset): Pick<Preset, 'quotas'> {
   const lifted = Object.keys(quotas).map((name) => [name, { users: 1_000_000, members: 1_000_000 }])
   return lifted.length > 0 ? { quotas: Object.fromEntries(lifted) as Preset['quotas'] & object } : {}
 }

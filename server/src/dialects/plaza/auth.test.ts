@@ -154,9 +154,10 @@ test('a profile shows avatar, level and what is left of the power', async () => 
   await changeProfile(site.context, actor, { phone: '13912341234' })
   const join = (plan: string, days: number) =>
     site.context.db.pool.query(
-      `insert into membership (account_id, plan, started_at, ends_at)
-       values ($1, $2, now() - interval '40 days', now() + make_interval(days => $3))
-       on conflict (account_id) do update set plan = excluded.plan, ends_at = excluded.ends_at`,
+      `insert into membership (account_id, plan, started_at, ends_at, high_until)
+       values ($1, $2, now() - interval '400 days', now() + make_interval(days => $3),
+         case when $2 = 'yearly' then now() + make_interval(days => $3) end)
+       on conflict (account_id) do update set plan = excluded.plan, ends_at = excluded.ends_at, high_until = excluded.high_until`,
       [id, plan, days],
     )
   const profile = async () => (await call('GET', '/user/profile', token)).data

@@ -89,7 +89,7 @@ const call = (user: User | null, app = site.app) => send('GET', '/config/current
 
 const query = (text: string, values: unknown[] = []) => site.context.db.pool.query(text, values)
 async function join(user: User): Promise<void> {
-  await query(`select extend_membership_v1($1, 'monthly', interval '30 days')`, [user.accountId])
+  await query(`select extend_membership_v2($1, 'monthly', 1, interval '30 days')`, [user.accountId])
   site.context.events.publish('account', user.accountId)
 }
 const tasksOf = async (user: User): Promise<number> =>

@@ -4,6 +4,7 @@ import { statement } from '../../db/database.ts'
 import { takeOverReply } from '../assistant/take-over-reply.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
+import { expandMentions } from '../characters/mentions.ts'
 import type { Context } from '../context.ts'
 import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
@@ -144,12 +145,17 @@ async function toJob(context: Context, task: Making, channel: Channel): Promise<
   const source = key === undefined ? null : { bytes: await readStored(context, key), mediaType: 'image/png' }
   if (task.kind === 'video') {
     const { source: _key, style, ...input } = task.input
-    const prompt = withStyle(input.prompt, style)
+    const prompt = withStyle(await spellOut(context, task, input.prompt), style)
     return { kind: task.kind, model, ...input, prompt, ...(source && { source }) }
   }
   const { source: _key, style, ...input } = task.input
-  const job = { model, ...input, prompt: withStyle(input.prompt, style) }
+  const job = { model, ...input, prompt: withStyle(await spellOut(context, task, input.prompt), style) }
   return source ? { kind: 'image_edit', ...job, source } : { kind: 'image', ...job }
+}
+
+/** The prompt with the characters it mentions spelled out, as they are now; the user goes on seeing his own words. */
+async function spellOut(context: Context, task: Making, prompt: string): Promise<string> {
+  return (await expandMentions(context, { accountId: task.account_id }, prompt)).prompt
 }
 
 /** Weighted by channel, spread by task: a retry of the same task goes to the next channel. */

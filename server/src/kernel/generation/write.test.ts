@@ -133,7 +133,7 @@ test('a text is written by its tool, paid at the price of the tool, and stored w
 
 test("a model's own price goes before the tool's, and the tool's before the kind's", async () => {
   const { catalog } = site.context
-  const cost = () => catalog.quote('text', null, 1, ['open'], aTool.name).cost
+  const cost = () => catalog.quote('text', null, 1, ['open'], `tool:${aTool.name}`).cost
   await setPrice(site.context, 'text', units(9))
   assert.equal(cost(), units(10), 'the tool has had a price of its own from the start')
   await setPrice(site.context, aTool.name, units(12))
