@@ -20,6 +20,7 @@ import { units } from '../src/kernel/money.ts'
 import { ProviderError } from '../src/kernel/ports/provider.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
+import { withoutQuotas } from './contracts/stage.ts'
 import { createUser, pictureOf } from './factories.ts'
 import type { FakeProvider } from './fakes/provider.ts'
 import { createFakeProvider, donePictures } from './fakes/provider.ts'
@@ -44,7 +45,12 @@ let site: TestSite
 let provider: FakeProvider
 before(async () => {
   provider = createFakeProvider()
-  site = await buildSite({ dialect: plaza, providers: [provider], preset: { limits }, log })
+  site = await buildSite({
+    dialect: plaza,
+    providers: [provider],
+    preset: { limits, ...withoutQuotas(plaza.preset) },
+    log,
+  })
   site.startWorker({ concurrency: 32 })
 })
 after(() => site.close())
@@ -269,7 +275,11 @@ test('another account is never told: many tasks of many accounts, interleaved, o
 })
 
 test('progress of a worker in another process arrives, and what was missed is read again', async () => {
-  const apiOnly = await buildSite({ dialect: plaza, providers: [provider], preset: { limits } })
+  const apiOnly = await buildSite({
+    dialect: plaza,
+    providers: [provider],
+    preset: { limits, ...withoutQuotas(plaza.preset) },
+  })
   const other = await apiOnly.another()
   const worker = startTaskWorker(other, { concurrency: 4 })
   try {
@@ -571,7 +581,7 @@ test('an account has so many sockets and no more, and the count is in the metric
   const small = await buildSite({
     dialect: plaza,
     providers: [provider],
-    preset: { limits },
+    preset: { limits, ...withoutQuotas(plaza.preset) },
     liveLimits: { mostSockets: 2, pingEveryMs: 40, closeGraceMs: 100 },
   })
   try {
@@ -608,7 +618,7 @@ test('the site stops: sockets are closed with 1001, those that do not answer are
   const going = await buildSite({
     dialect: plaza,
     providers: [provider],
-    preset: { limits },
+    preset: { limits, ...withoutQuotas(plaza.preset) },
     liveLimits: { closeGraceMs: 300 },
   })
   const user = await newUser(going.context)
@@ -636,7 +646,7 @@ test('a client that does not read is closed at its limit and delays nobody', asy
   const wide = await buildSite({
     dialect: { ...plaza, live: { ...live, present } },
     providers: [provider],
-    preset: { limits },
+    preset: { limits, ...withoutQuotas(plaza.preset) },
     liveLimits: { closeGraceMs: 300 },
   })
   wide.startWorker({ concurrency: 8 })

@@ -15,6 +15,7 @@ import { readBalance } from '../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../src/kernel/wallet/verify.ts'
 import type { TestSite } from './build-site.ts'
 import { buildSite } from './build-site.ts'
+import { withoutQuotas } from './contracts/stage.ts'
 import { createUser, pictureOf } from './factories.ts'
 import type { FakeProvider } from './fakes/provider.ts'
 import { createFakeProvider, donePictures } from './fakes/provider.ts'
@@ -37,7 +38,11 @@ before(async () => {
   const limits = Object.fromEntries(
     ['auth', 'generate', 'read', 'write'].map((rate) => [rate, { points: 1_000_000, perSeconds: 60 }]),
   ) as never
-  site = await buildSite({ dialect: plaza, providers: [provider], preset: { limits } })
+  site = await buildSite({
+    dialect: plaza,
+    providers: [provider],
+    preset: { limits, ...withoutQuotas(plaza.preset) },
+  })
   elsewhere = await site.another()
 })
 after(() => site.close())
