@@ -21,7 +21,7 @@ import { presentTime } from './time.ts'
 const TASKS: Readonly<Record<string, string>> = {
   image: '图片生成',
   video: '视频生成',
-  text: 'AI助手',
+  chat: 'AI助手',
 }
 const taskName = ({ topic }: StatementRow): string => TASKS[topic ?? ''] ?? 'AI生成'
 const orderName = ({ order }: StatementRow): string => order?.name ?? '充值'

@@ -143,6 +143,11 @@ test('a membership gives the members’ numbers at once, and its end takes them 
     [user.accountId],
   )
   assert.equal((await picture(user)).status, 429)
+  // One for life has no end that could have passed.
+  await query('update membership set lifetime_level = 1 where account_id = $1', [user.accountId])
+  site.context.events.publish('account', user.accountId)
+  assert.equal((await picture(user)).status, 200)
+  assert.equal((await call(user)).headers['x-ratelimit-limit'], '1000')
   const admin = await newUser(0, 'admin')
   assert.equal((await picture(admin)).headers['x-quota-limit'], '100')
 })

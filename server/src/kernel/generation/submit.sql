@@ -45,9 +45,7 @@ begin
   reason := p_free_reason;
   -- Asked again where the wallet has too little: it may have paid for a membership while this waited for it.
   for v_look in 1..2 loop
-    if p_members_free and p_cost > 0
-      and exists (select from membership
-        where account_id = p_account and (ends_at > now() or lifetime_level is not null)) then
+    if p_members_free and p_cost > 0 and is_member_v1(p_account) then
       cost := 0;
       reason := 'membership';
     end if;

@@ -29,7 +29,7 @@ end $$;
 -- An account's own number: a member's while its membership runs, and for administrators.
 create or replace function quota_limit_v1(p_account bigint, p_users_most int, p_members_most int) returns int
 language sql stable as $$
-  select case when exists (select from membership where account_id = p_account and ends_at > now())
+  select case when is_member_v1(p_account)
       or exists (select from account where id = p_account and role = 'admin')
     then p_members_most else p_users_most end
 $$;

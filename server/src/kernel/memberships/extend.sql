@@ -4,6 +4,12 @@
 -- lower plan while the higher runs loses nothing of either, and whoever buys the higher one has it at once: `high_until`
 -- is where the higher level ends, `ends_at` where all ends. A membership for life stands beside both.
 
+-- Whether an account is a member now; one for life has no end.
+create or replace function is_member_v1(p_account bigint) returns boolean language sql stable as $$
+  select exists (select from membership
+    where account_id = p_account and (ends_at > now() or lifetime_level is not null))
+$$;
+
 -- Adds time of a level to a membership: to what is left of that level, or from now on where it has lapsed or never was.
 -- Renewals that arrive at once each add theirs. Returns when it ends.
 create or replace function extend_membership_v2(p_account bigint, p_plan text, p_level int, p_time interval)
