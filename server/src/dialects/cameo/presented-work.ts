@@ -2,7 +2,7 @@ import type { View } from '../../http/dialect.ts'
 import { refusal } from '../../kernel/errors.ts'
 import type { TaskState } from '../../kernel/generation/task.ts'
 import type { Work } from '../../kernel/works/work.ts'
-import { FAILURE_MESSAGES } from './refusals.ts'
+import { FAILURE_MESSAGES } from '../shared/sibling-refusals.ts'
 
 // What tasks and works have in common here: both are known by the number of the work, so that `/works/5` and
 // `/generate/tasks/5` are the same thing (decided reading *cameo*).

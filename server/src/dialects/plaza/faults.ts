@@ -1,17 +1,6 @@
 import type { Faults, Issue } from '../../http/dialect.ts'
-import type { InputProblem } from '../../kernel/errors.ts'
+import { describeIssueBy } from '../shared/describe-issue.ts'
 import { refuse } from './envelope.ts'
-
-const PROBLEMS: Readonly<Record<InputProblem, string>> = {
-  missing: '不能为空',
-  type: '类型不正确',
-  too_short: '太短',
-  too_long: '太长',
-  too_small: '太小',
-  too_large: '太大',
-  format: '格式不正确',
-  unknown_field: '不是有效的参数',
-}
 
 const FIELDS: Readonly<Record<string, string>> = {
   username: '用户名',
@@ -52,10 +41,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 }
 
 /** One sentence about one field, such as 提示词不能为空. */
-export function describeIssue({ field, problem }: Issue): string {
-  if (field === '') return '请求体必须是JSON对象'
-  return `${Object.hasOwn(FIELDS, field) ? FIELDS[field] : field}${PROBLEMS[problem]}`
-}
+export const describeIssue = (issue: Issue): string => describeIssueBy(FIELDS, issue)
 
 /** 400 with a sentence for each field. */
 export function refuseIssues(issues: readonly Issue[]) {

@@ -1,8 +1,8 @@
 import type { Live, View } from '../../http/dialect.ts'
 import type { Task } from '../../kernel/generation/task.ts'
 import type { TaskNews } from '../../kernel/generation/watch.ts'
+import { FAILURE_MESSAGES } from '../shared/sibling-refusals.ts'
 import { refuse } from './envelope.ts'
-import { FAILURE_MESSAGES } from './refusals.ts'
 import { presentResult, STATUS } from './task.ts'
 
 const CANCELED = '任务已取消，算力已退还'

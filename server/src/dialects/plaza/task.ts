@@ -1,7 +1,7 @@
 import type { View } from '../../http/dialect.ts'
 import type { Task, TaskFile, TaskState } from '../../kernel/generation/task.ts'
 import type { Json } from '../../kernel/ports/provider.ts'
-import { FAILURE_MESSAGES } from './refusals.ts'
+import { FAILURE_MESSAGES } from '../shared/sibling-refusals.ts'
 
 export type Status = 'processing' | 'completed' | 'failed'
 
