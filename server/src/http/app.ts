@@ -1,6 +1,5 @@
 import { mkdtemp } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,21 +7,21 @@ import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fastify, LogController } from 'fastify'
-import { isConnectionLoss } from '../db/errors.ts'
 import { authenticate } from '../kernel/accounts/authenticate.ts'
 import type { RefreshGrant } from '../kernel/accounts/refresh.ts'
 import type { Actor, Context } from '../kernel/context.ts'
-import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
-import { KernelError, refusal } from '../kernel/errors.ts'
+import { refusal } from '../kernel/errors.ts'
 import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
+import { bearerOf, identify, limit, missing, recognise, take } from './callers.ts'
 import { mountCashier } from './cashier.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { EventStream } from './dialect.ts'
 import { EVENT_STREAM_HEADERS, openEventStream } from './event-stream.ts'
+import { explain } from './explain.ts'
 import { mountFiles } from './files.ts'
-import { BrokenForm, mountForms, withFiles } from './forms.ts'
+import { mountForms, withFiles } from './forms.ts'
 import { mountHandoff } from './handoff.ts'
-import { shorten, toIssues, unstorablePart } from './issues.ts'
+import { unstorablePart } from './issues.ts'
 import type { LiveLimits } from './live.ts'
 import { isHandshake, mountLive } from './live.ts'
 import type { Metrics } from './metrics.ts'
@@ -31,6 +30,7 @@ import { mountPages } from './pages.ts'
 import { endLateBodies, LONGEST_FORM_MS } from './patience.ts'
 import { mountNotifications } from './payments.ts'
 import { countCall, QUOTA_HEADERS, tellQuota } from './quotas.ts'
+import { answerRawSocket, BARE_HEADERS } from './raw-socket.ts'
 import { mountReference } from './reference.ts'
 import type { Tokens } from './tokens.ts'
 import { createTokens } from './tokens.ts'
@@ -286,103 +286,6 @@ declare module 'fastify' {
   }
 }
 
-/** The token of the header; null without one. @throws credentials_invalid for a header of another form */
-function bearerOf(request: FastifyRequest): string | null {
-  const [scheme, token, ...rest] = (request.headers.authorization ?? '').trim().split(/\s+/)
-  if (!scheme) return null
-  if (scheme.toLowerCase() !== 'bearer' || !token || rest.length > 0) throw refusal('credentials_invalid')
-  return token
-}
-
-function missing(): never {
-  throw refusal('credentials_missing')
-}
-
-async function identify(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
-  const token = bearerOf(request) ?? missing()
-  request.actor = await authenticate(context, tokens.verify(token))
-  request.token = token
-}
-
-/** Who is asking where anybody may; a token that opens nothing (any more) is nobody's, and no reason to refuse. */
-async function recognise(context: Context, tokens: Tokens, request: FastifyRequest): Promise<void> {
-  try {
-    if (bearerOf(request) !== null) await identify(context, tokens, request)
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error
-  }
-}
-
-/** An office behind one address logs in together: its limit is ten times that of one target. */
-const ADDRESS_SHARE = 10
-
-async function limit(context: Context, route: Route, request: FastifyRequest): Promise<void> {
-  const { actor } = request
-  if (actor && isMember(context, actor) && isFreeForMembers(context, route)) return
-  if (actor) await take(context, route, `account:${actor.accountId}`, 1)
-  else await take(context, route, `address:${request.ip}`, ADDRESS_SHARE)
-}
-
-function isMember(context: Context, { memberUntil }: Actor): boolean {
-  return memberUntil !== null && memberUntil > context.clock.now()
-}
-
-function isFreeForMembers({ preset }: Context, { rate }: Route): boolean {
-  return rate !== 'unlimited' && preset.limits[rate].membersUnlimited === true
-}
-
-async function take(context: Context, route: Route, key: string, factor: number): Promise<void> {
-  if (route.rate === 'unlimited') return
-  const { points, perSeconds } = context.preset.limits[route.rate]
-  const wait = await context.limiter.take({ name: route.rate, points: points * factor, perSeconds }, key)
-  if (wait !== null) throw refusal('rate_limited', { retryAfterSeconds: wait })
-}
-
-/** What an error is in the dialect's words, and its code for logs and metrics. */
-function explain(
-  dialect: Dialect,
-  error: FastifyError,
-  route: Route | undefined,
-): { reply: Reply; code: string } {
-  const { faults, refusals } = dialect
-  if (error instanceof KernelError) {
-    const own = route?.refusals[error.code as ErrorCode]
-    const refuse = (own ?? refusals[error.code as ErrorCode]) as (details: ErrorDetails[ErrorCode]) => Reply
-    return { reply: withRetryAfter(refuse(withShortName(error.details)), error.details), code: error.code }
-  }
-  if (error instanceof BrokenForm) return { reply: faults.malformedRequest(), code: 'bad_form' }
-  if (error.validation) {
-    return { reply: (route?.invalid ?? faults.invalid)(toIssues(error.validation)), code: 'invalid' }
-  }
-  // With a status it is Fastify's: a client that left in the middle of its body is no failure of the database.
-  if (error.statusCode === undefined && isConnectionLoss(error))
-    return { reply: refusals.unavailable({}), code: 'unavailable' }
-  switch (error.statusCode) {
-    case 400:
-      return { reply: faults.badJson(), code: 'bad_json' }
-    case 408:
-      return { reply: faults.tooSlow(), code: 'too_slow' }
-    case 413:
-      return { reply: faults.tooLarge(), code: 'too_large' }
-    case 415:
-      return { reply: faults.unsupportedType(), code: 'unsupported_type' }
-    default:
-      return { reply: faults.crash(), code: 'crash' }
-  }
-}
-
-/** What is wrong may be a field of the client's own naming. */
-function withShortName<Details extends object>(details: Details): Details {
-  return 'field' in details && typeof details.field === 'string'
-    ? { ...details, field: shorten(details.field) }
-    : details
-}
-
-function withRetryAfter(reply: Reply, details: object): Reply {
-  if (!('retryAfterSeconds' in details)) return reply
-  return { ...reply, headers: { ...reply.headers, 'retry-after': String(details.retryAfterSeconds) } }
-}
-
 function send(reply: FastifyReply, answer: Reply, code: string): FastifyReply {
   reply.outcome = code
   return reply
@@ -414,53 +317,6 @@ const SECURITY_HEADERS = {
   'x-frame-options': 'DENY',
   'x-permitted-cross-domain-policies': 'none',
   'x-xss-protection': '0',
-}
-
-/** What every answer needs that no hook has seen. */
-const BARE_HEADERS = {
-  'access-control-allow-origin': '*',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-}
-
-/**
- * Requests that never became one: no reply object, only a socket.
- *
- * @param latest the answer to the last request on this connection that did become one.
- */
-function answerRawSocket(
-  dialect: Dialect,
-  error: NodeJS.ErrnoException,
-  socket: Socket,
-  latest: ServerResponse | undefined,
-): void {
-  // Refused before its body was read, and now the rest of the body is late or broken: it has its answer.
-  const isAnswered = latest?.headersSent && !latest.req.complete
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
-    socket.destroy()
-    return
-  }
-  // An earlier request is still being answered, and nothing may be written into that.
-  if (latest?.req.complete && !latest.writableFinished) {
-    latest.once('finish', () => socket.end())
-    return
-  }
-  const { faults } = dialect
-  const answer =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? faults.tooSlow()
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? faults.headersTooLarge()
-        : faults.malformedRequest()
-  const body = JSON.stringify(answer.body)
-  const headers = {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    connection: 'close',
-    ...BARE_HEADERS,
-  }
-  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${head.join('')}\r\n${body}`)
 }
 
 function count(metrics: Metrics, request: FastifyRequest, reply: FastifyReply): void {

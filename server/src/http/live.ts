@@ -10,6 +10,7 @@ import type { ErrorCode, ErrorDetails } from '../kernel/errors.ts'
 import { KernelError, refusal } from '../kernel/errors.ts'
 import type { TaskNews } from '../kernel/generation/watch.ts'
 import { openTaskWatch } from '../kernel/generation/watch.ts'
+import { take } from './callers.ts'
 import type { Dialect, Live, View } from './dialect.ts'
 import type { Metrics } from './metrics.ts'
 import type { Tokens } from './tokens.ts'
@@ -187,11 +188,8 @@ export function mountLive(app: FastifyInstance, context: Context, options: Optio
   }
 
   /** A connection costs as much as a read, and is counted as one. */
-  const takeTurn = async ({ accountId }: Actor): Promise<void> => {
-    const { points, perSeconds } = context.preset.limits.read
-    const wait = await context.limiter.take({ name: 'read', points, perSeconds }, `account:${accountId}`)
-    if (wait !== null) throw refusal('rate_limited', { retryAfterSeconds: wait })
-  }
+  const takeTurn = ({ accountId }: Actor): Promise<void> =>
+    take(context, { rate: 'read' }, `account:${accountId}`, 1)
 
   const admit = async (one: Connected, token: string | null): Promise<void> => {
     try {
