@@ -8,7 +8,7 @@ import type { Json } from './contract.ts'
 import { createContract, openedLike, readContract } from './contract.ts'
 import type { Form } from './plaza-stage.ts'
 import { nextNumber } from './plaza-stage.ts'
-import { until, VENDOR_WORDS, withPart } from './stage.ts'
+import { holdNextJob, until, VENDOR_WORDS, withPart } from './stage.ts'
 
 // The document against the site: every operation, example, error code and number, and the calls of its front-end. See
 // contracts/README.md.
@@ -107,8 +107,9 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
   task: ofPicture,
   'task-cancel': async () => {
     const user = await stage.user()
-    stage.provider.next.push((_job, { signal }) => waitFor(signal))
+    const begun = holdNextJob(stage.provider)
     const { data } = await stage.call('POST', '/generate/text-to-image', user.token, { prompt: '很慢的猫' })
+    await begun
     return { token: user.token, params: { id: Number(data.id) } }
   },
   'image-models': async () => ({}),
@@ -161,10 +162,6 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
   'purchase-membership': rich,
   'referral-code': rich,
 }
-
-/** A vendor's call that lasts until nobody waits for it any more. */
-const waitFor = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
 async function callWith(
   operation: Operation,
@@ -399,8 +396,9 @@ test('each generation costs what the front-end shows, and all of it comes back w
 
 test('a work and its task are one number, and a canceled one is failed and says so', async () => {
   const user = await stage.user()
-  stage.provider.next.push((_job, { signal }) => waitFor(signal))
+  const begun = holdNextJob(stage.provider)
   const { data } = await stage.call('POST', '/generate/text-to-image', user.token, { prompt: '很慢的猫' })
+  await begun
   const row = async () => (await stage.call('GET', `/works/${data.id}`, user.token)).data
   assert.equal((await row()).status, 'processing')
   const { body } = await stage.call('POST', `/generate/tasks/${data.id}/cancel`, user.token)

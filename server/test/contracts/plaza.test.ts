@@ -6,7 +6,7 @@ import type { Json } from './contract.ts'
 import { createContract, openedLike, readContract } from './contract.ts'
 import type { Form, Operation, Reply, Stage, User } from './plaza-stage.ts'
 import { nextNumber, openStage, wire } from './plaza-stage.ts'
-import { until, VENDOR_WORDS, withPart } from './stage.ts'
+import { holdNextJob, until, VENDOR_WORDS, withPart } from './stage.ts'
 
 // The document against the site: every operation, example, parameter, status and number. See contracts/README.md.
 
@@ -95,10 +95,11 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
   },
   'task-cancel': async () => {
     const user = await stage.user(100)
-    stage.provider.next.push((_job, { signal }) => waitFor(signal))
+    const begun = holdNextJob(stage.provider)
     const { data } = await stage.call('POST', '/generate/text-to-image', user.token, {
       prompt: '一只很慢的猫',
     })
+    await begun
     return { token: user.token, params: { taskId: String(data.taskId) } }
   },
   works: async () => ({ token: (await withPicture()).user.token }),
@@ -152,10 +153,6 @@ const ADAPT: Readonly<Record<string, () => Promise<Adapted>>> = {
   'config-update': async () => ({ token: stage.admin.token }),
   'provider-custom': async () => ({ token: stage.admin.token, body: { name: `studio${nextNumber()}` } }),
 }
-
-/** A vendor's call that lasts until nobody waits for it any more. */
-const waitFor = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 
 async function callWith(operation: Operation, { token, params = {}, body, form }: Adapted): Promise<Reply> {
   const { method, name } = operation

@@ -184,6 +184,19 @@ export const providerFailure = (kind: ProviderErrorKind): ProviderError =>
   new ProviderError(kind, VENDOR_WORDS)
 export const refusing = (kind: ProviderErrorKind) => () => Promise.reject(providerFailure(kind))
 
+/**
+ * Has the vendor's next job last until nobody waits for it any more. @returns when it has begun: a task that is canceled
+ * before would leave this to the next one.
+ */
+export function holdNextJob({ next }: Pick<FakeProvider, 'next'>): Promise<void> {
+  return new Promise((begun) => {
+    next.push((_job, { signal }) => {
+      begun()
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+  })
+}
+
 /** Asks again until an answer holds; ten seconds at most. */
 export async function until<Answer>(
   ask: () => Promise<Answer>,
