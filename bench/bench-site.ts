@@ -76,7 +76,12 @@ async function drawReal(): Promise<Output> {
     guidance: 2.5,
     watermark: false,
   }
-  const options = { connection: null, signal: new AbortController().signal, progress: () => {} }
+  const options = {
+    connection: null,
+    signal: new AbortController().signal,
+    progress: () => {},
+    reference: 'attempt-1',
+  }
   const step = await createSketch().start({ kind: 'image', model: 'sketch', ...input }, options)
   const output = step.state === 'done' ? step.outputs[0] : undefined
   if (!output) throw new Error('sketch draws at once')

@@ -146,7 +146,7 @@ async function read(url: string, init: RequestInit): Promise<Answer> {
   }
 }
 
-type Write = (job: TextJob, options: Omit<CallOptions, 'progress'>) => AsyncIterable<TextPart>
+type Write = (job: TextJob, options: Pick<CallOptions, 'connection' | 'signal'>) => AsyncIterable<TextPart>
 
 /** Writes a piece whenever the test says so, and notes when it was hung up on. */
 export function inHand(): {

@@ -1,6 +1,6 @@
 import type { CallOptions, Provider, TextJob, TextPart } from '../../src/kernel/ports/provider.ts'
 
-type Write = (job: TextJob, options: Omit<CallOptions, 'progress'>) => AsyncIterable<TextPart>
+type Write = (job: TextJob, options: Pick<CallOptions, 'connection' | 'signal'>) => AsyncIterable<TextPart>
 
 export type FakeVision = Provider & {
   /** What it was asked to write, in order: what a vendor would have charged for. */

@@ -5,7 +5,7 @@ import type { WritingTool } from '../../src/kernel/tools/writing-tool.ts'
 import type { FakeProvider } from './provider.ts'
 import { createFakeProvider } from './provider.ts'
 
-type Write = (job: TextJob, options: Omit<CallOptions, 'progress'>) => AsyncIterable<TextPart>
+type Write = (job: TextJob, options: Pick<CallOptions, 'connection' | 'signal'>) => AsyncIterable<TextPart>
 
 export type FakeWriter = FakeProvider & {
   /** What it was asked to write, in order: what a vendor would have charged for. */
@@ -20,7 +20,7 @@ export function createFakeWriter(options: { repeatable?: boolean } = {}): FakeWr
     kinds: ['image', 'text', 'video'] as const,
     asked: [],
     nextText: [],
-    write: (job: TextJob, call: Omit<CallOptions, 'progress'>) => {
+    write: (job: TextJob, call: Pick<CallOptions, 'connection' | 'signal'>) => {
       writer.asked.push(job)
       const usual = job.purpose === 'deck' ? writes(JSON.stringify(aDeck)) : writes('第一段。', '第二段。')
       return (writer.nextText.shift() ?? usual)(job, call)

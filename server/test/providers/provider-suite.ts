@@ -75,6 +75,7 @@ export function testProvider(name: string, setup: () => Promise<ProviderBench>):
       connection: bench.connection,
       signal: new AbortController().signal,
       progress: () => {},
+      reference: 'attempt-1',
       ...changes,
     })
 

@@ -40,10 +40,19 @@ export function callOptions(
     options: {
       connection: openConnection(context, channel),
       signal,
+      reference: referenceOf(context, task),
       progress: (percent) => {
         latest = Math.max(latest, Math.min(99, Math.floor(percent)))
       },
     },
     stop: () => clearInterval(timer),
   }
+}
+
+/** One name for an attempt, whoever works on it; sites that share a vendor's key have names of their own. */
+export function referenceOf(
+  { site, keys }: Context,
+  { id, attempt_generation: generation }: Pick<Claimed, 'id' | 'attempt_generation'>,
+): string {
+  return `${site}-${keys.installationTag}-${id}-${generation}`
 }

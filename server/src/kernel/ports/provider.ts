@@ -107,6 +107,15 @@ export type TextPart =
       usage: { inputTokens: number; outputTokens: number } | null
     }
 
+/** What a job took, as its vendor counted it; what is not counted is left out. Prices are the kernel's. */
+export type Usage = {
+  inputTokens?: number
+  outputTokens?: number
+  pictures?: number
+  /** Of a clip. */
+  seconds?: number
+}
+
 /** A finished file, still in the provider's hands: its bytes, or where they can be fetched for a while. */
 export type Output =
   | {
@@ -125,7 +134,7 @@ export type Output =
 
 export type Step =
   | { state: 'pending'; operation: Json; checkAfterMs: number; progress?: number }
-  | { state: 'done'; outputs: Output[] }
+  | { state: 'done'; outputs: Output[]; usage?: Usage }
 
 export type CallOptions = {
   connection: ProviderConnection | null
@@ -133,6 +142,38 @@ export type CallOptions = {
   signal: AbortSignal
   /** Reports progress in percent, 0…99; may be called often. */
   progress: (percent: number) => void
+  /**
+   * Names the attempt at the vendor, where the wire has room for a name: the same for whoever looks for it later, and
+   * for no other attempt. 1…64 letters, digits and hyphens.
+   */
+  reference: string
+}
+
+/**
+ * What a vendor lets one credential do, as it documents it; an operator may set other figures on the connection. What
+ * is left out is not limited.
+ */
+export type VendorLimits = {
+  /** Jobs under way at the vendor. */
+  jobs?: number
+  /** Starts a minute. */
+  startsPerMinute?: number
+  /** Looks at jobs a second, over all of them. */
+  asksPerSecond?: number
+  /** The least time between two looks at one job. */
+  askEveryMs?: number
+}
+
+/** How an operator brings a vendor in by the environment alone; the addresses and names are the vendor's own. */
+export type VendorAccount = {
+  /** Holds the key, such as `OPENAI_API_KEY`; null for a vendor that asks for none, which its address brings in. */
+  keyVariable: string | null
+  /** Holds another base address than the usual one, such as `OPENAI_BASE_URL`. */
+  addressVariable: string
+  /** The usual base address; null for what runs at the operator's own place. */
+  address: string | null
+  /** What models are called after in presets (`Model.vendor`) that this vendor serves before any other. */
+  serves: readonly string[]
 }
 
 export type Provider = {
@@ -144,6 +185,9 @@ export type Provider = {
   repeatable: boolean
   /** How many jobs of this provider one process runs at a time. */
   concurrency: number
+  limits?: VendorLimits
+  /** How the environment brings it in; without it only an operator's command does. */
+  account?: VendorAccount
   /** What is wrong with a connection's options for jobs of a kind, in a sentence for its operator; null when nothing is. */
   problemWith?: (connection: ProviderConnection, kind: ProviderKind) => string | null
   /** Starts a job. Throws `ProviderError`. */
@@ -152,9 +196,15 @@ export type Provider = {
    * Writes text, piece by piece; the last part is `end`, once. Stops when the signal is aborted. Throws
    * `ProviderError`, also in the middle. For the kinds `text` and `vision`.
    */
-  write?: (job: TextJob, options: Omit<CallOptions, 'progress'>) => AsyncIterable<TextPart>
+  write?: (job: TextJob, options: Pick<CallOptions, 'connection' | 'signal'>) => AsyncIterable<TextPart>
   /** Asks after a job that `start` left pending. Throws `ProviderError`. */
   check?: (operation: Json, options: CallOptions) => Promise<Step>
+  /**
+   * Looks for a job that may have been started, by the reference it was started under, and changes nothing. `not_done`
+   * only where the vendor surely has no such job and never will. Throws `ProviderError('unavailable')` when it cannot
+   * be asked now. For vendors that can be asked by our own name of a job.
+   */
+  find?: (job: ProviderJob, options: CallOptions) => Promise<Step | { state: 'not_done' }>
   /** Tells the vendor that nobody waits any more. Best effort. */
   cancel?: (operation: Json, connection: ProviderConnection | null) => Promise<void>
   /** The vendor's own number of a job, for operators and clients that show it; null when it has none. */

@@ -40,7 +40,12 @@ function call({ signal, ...changes }: Changes = {}): CallOptions {
     options: {},
     ...changes,
   }
-  return { connection, signal: signal ?? new AbortController().signal, progress: () => {} }
+  return {
+    connection,
+    signal: signal ?? new AbortController().signal,
+    progress: () => {},
+    reference: 'attempt-1',
+  }
 }
 const start = (changes?: Changes, given: { [name: string]: Json } = { prompt: '猫' }): Promise<Step> =>
   provider.start({ kind: 'custom', model: '', arguments: given }, call(changes))

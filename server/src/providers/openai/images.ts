@@ -1,4 +1,3 @@
-import sharp from 'sharp'
 import type { Outbound } from '../../kernel/ports/outbound.ts'
 import {
   type CallOptions,
@@ -7,9 +6,13 @@ import {
   ProviderError,
   type Step,
 } from '../../kernel/ports/provider.ts'
-import { checkWaiting, type Deployment, post, readDeployment } from './call.ts'
+import { encodeForm } from '../shared/form.ts'
+import { isObject, parseJson } from '../shared/json.ts'
+import { hasError, refusalInside, refusalOf } from '../shared/openai/refusal.ts'
+import { decodePicture, fileAt } from '../shared/pictures.ts'
+import { checkWaiting, notUnderstood, send } from '../shared/wire.ts'
+import { type Deployment, readDeployment } from './call.ts'
 import type { OpenAiOptions } from './options.ts'
-import { hasError, isObject, refusalInside, refusalOf } from './refusal.ts'
 import { chooseSize } from './size.ts'
 
 const MOST_PICTURES = 10
@@ -18,18 +21,12 @@ const MAX_PROMPT = 32_000
 const MAX_BYTES_PER_PICTURE = 40 * 1024 * 1024
 const MAX_BYTES = 200 * 1024 * 1024
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpeg: 'image/jpeg',
-  webp: 'image/webp',
-}
-
 /**
  * Makes pictures by `POST /images/generations`, or `/images/edits` from a source (protocols.md 5.1). The wire has no
  * seed, guidance, strength or watermark; what is to be avoided is said in the prompt.
  */
 export async function makePictures(outbound: Outbound, job: ImageJob, call: CallOptions): Promise<Step> {
-  checkWaiting(call)
+  checkWaiting('openai', call)
   const to = readDeployment(call.connection)
   checkJob(job)
   const outputs: Output[] = []
@@ -52,21 +49,21 @@ async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: Call
     job,
     to.options,
   )
-  checkWaiting(call)
-  const reply = await post(outbound, to, {
+  checkWaiting('openai', call)
+  const reply = await send(outbound, to, {
     path,
     body,
     contentType,
     maxBytes: Math.min(MAX_BYTES, MAX_BYTES_PER_PICTURE * job.count),
     signal: call.signal,
   })
-  const answer = parse(reply.body)
-  if (reply.status < 200 || reply.status >= 300) throw refusalOf(reply, answer, to.redact)
-  if (hasError(answer)) throw refusalInside(answer, to.redact)
+  const answer = parseJson(reply.body)
+  if (reply.status < 200 || reply.status >= 300) throw refusalOf(to, reply, answer)
+  if (hasError(answer)) throw refusalInside(to, answer)
   const data = isObject(answer) && Array.isArray(answer.data) ? answer.data : null
-  if (!data) throw notUnderstood('with something that is not its JSON')
+  if (!data) throw notUnderstood(to, 'with something that is not its JSON')
   // A task pays for all it asked for; some gateways ignore `n`, and say so by nothing else.
-  if (data.length < job.count) throw notUnderstood(`with ${data.length} of ${job.count} pictures`)
+  if (data.length < job.count) throw notUnderstood(to, `with ${data.length} of ${job.count} pictures`)
   return Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to)))
 }
 
@@ -114,54 +111,19 @@ async function generationOf(job: ImageJob, options: OpenAiOptions): Promise<Sent
 }
 
 async function editOf(job: ImageJob, options: OpenAiOptions): Promise<Sent> {
-  const form = new FormData()
-  for (const [name, value] of Object.entries(fieldsOf(job, options))) {
-    form.append(name, typeof value === 'string' ? value : JSON.stringify(value))
-  }
+  const fields = Object.entries(fieldsOf(job, options)).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
   const { bytes, mediaType } = job.source ?? { bytes: new Uint8Array(), mediaType: '' }
-  const file = new Blob([Uint8Array.from(bytes)], { type: mediaType })
-  form.append(options.imageField, file, `image.${mediaType.split('/')[1] ?? 'png'}`)
-  const encoded = new Response(form)
-  return {
-    path: 'images/edits',
-    body: new Uint8Array(await encoded.arrayBuffer()),
-    contentType: encoded.headers.get('content-type') ?? 'multipart/form-data',
-  }
+  const files = [{ name: options.imageField, bytes, mediaType }]
+  return { path: 'images/edits', ...(await encodeForm(Object.fromEntries(fields), files)) }
 }
 
 async function readPicture(one: unknown, to: Deployment): Promise<Output> {
-  if (!isObject(one)) throw notUnderstood('with something that is not a picture')
+  if (!isObject(one)) throw notUnderstood(to, 'with something that is not a picture')
   const { b64_json: base64, url } = one
-  if (typeof base64 === 'string' && base64 !== '') return decode(base64)
-  if (typeof url !== 'string' || url === '') throw notUnderstood('with something that is not a picture')
-  if (url.startsWith('data:')) return decode(url)
-  const base = new URL(to.endpoint(''))
-  // A gateway at home names its files without a host.
-  const address = URL.parse(url, base.href)
-  if (!address || !/^https?:$/.test(address.protocol)) throw notUnderstood('with an address that is none')
-  return { url: address.href, ...(address.host === base.host && { isOperatorConfigured: true }) }
-}
-
-/** Size and type are read from the file: vendors choose both as they like. */
-async function decode(base64: string): Promise<Output> {
-  const bytes = Buffer.from(base64.replace(/^data:[^,]*,/, ''), 'base64')
-  const metadata = await sharp(bytes)
-    .metadata()
-    .catch(() => null)
-  const mediaType = MEDIA_TYPES[metadata?.format ?? '']
-  if (!metadata || mediaType === undefined) throw notUnderstood('with a file that is not a picture')
-  return { bytes, mediaType, width: metadata.width, height: metadata.height }
-}
-
-function parse(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-/** The answer came with a success, so the work was probably done and counted. */
-function notUnderstood(how: string): ProviderError {
-  return new ProviderError('ambiguous', `openai: it answered ${how}`)
+  if (typeof base64 === 'string' && base64 !== '') return decodePicture(to, base64)
+  if (typeof url !== 'string' || url === '') throw notUnderstood(to, 'with something that is not a picture')
+  return url.startsWith('data:') ? decodePicture(to, url) : fileAt(to, url)
 }

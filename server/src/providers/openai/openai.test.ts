@@ -93,6 +93,7 @@ describe('the wire of openai', () => {
     connection: { ...connectionTo(standIn.url, standIn.key), ...changes },
     signal: new AbortController().signal,
     progress: () => {},
+    reference: 'attempt-1',
   })
   const write = (options = call(), job = TEXT): Promise<TextPart[]> =>
     allParts(provider.write?.(job, options))

@@ -1,6 +1,8 @@
 import type { Outbound } from '../../kernel/ports/outbound.ts'
 import { type Provider, ProviderError } from '../../kernel/ports/provider.ts'
-import { write } from './chat.ts'
+import { writeChat } from '../shared/openai/chat.ts'
+import { checkWaiting } from '../shared/wire.ts'
+import { readDeployment } from './call.ts'
 import { makePictures } from './images.ts'
 import { problemWith } from './options.ts'
 
@@ -30,6 +32,10 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
       }
       return makePictures(outbound, job, options)
     },
-    write: (job, options) => write(outbound, job, options),
+    write: async function* (job, options) {
+      checkWaiting('openai', options)
+      const to = readDeployment(options.connection)
+      yield* writeChat(outbound, to, to.options, job, options)
+    },
   }
 }

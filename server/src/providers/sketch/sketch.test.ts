@@ -36,6 +36,7 @@ const options = (changes: Partial<CallOptions> = {}): CallOptions => ({
   connection: null,
   signal: new AbortController().signal,
   progress: () => {},
+  reference: 'attempt-1',
   ...changes,
 })
 

@@ -34,6 +34,7 @@ const options = (changes: Partial<CallOptions> = {}): CallOptions => ({
   connection: null,
   signal: new AbortController().signal,
   progress: () => {},
+  reference: 'attempt-1',
   ...changes,
 })
 

@@ -1,33 +1,48 @@
 import { createParser } from 'eventsource-parser'
-import type { Outbound } from '../../kernel/ports/outbound.ts'
-import { type CallOptions, ProviderError, type TextJob, type TextPart } from '../../kernel/ports/provider.ts'
-import { checkWaiting, type Deployment, postStreaming, readDeployment, type Streamed } from './call.ts'
-import { hasError, isObject, refusalInside, refusalOf } from './refusal.ts'
+import type { Outbound } from '../../../kernel/ports/outbound.ts'
+import type { CallOptions, Json, TextJob, TextPart } from '../../../kernel/ports/provider.ts'
+import { isObject, parseJson } from '../json.ts'
+import { dataAddress } from '../pictures.ts'
+import { checkWaiting, notUnderstood, type Streamed, sendStreaming, type Wire } from '../wire.ts'
+import { hasError, refusalInside, refusalOf } from './refusal.ts'
 
 /** On the wire, where each piece of a word is wrapped in some two hundred bytes. */
 const MAX_BYTES = 32 * 1024 * 1024
 
 type End = Extract<TextPart, { type: 'end' }>
 
-/** Writes by `POST /chat/completions` as a stream (protocols.md 5.1). */
-export async function* write(
+/** How one deployment wants to be asked for text. */
+export type ChatOptions = {
+  maxTokensField: 'max_tokens' | 'max_completion_tokens' | 'off'
+  /** The most tokens a job may ask for; null for any number. */
+  mostTokens: number | null
+  isTemperatureSent: boolean
+  /** In place of the job's own; null for that. */
+  temperature: number | null
+  isUsageAsked: boolean
+  extraBody: { readonly [name: string]: Json }
+}
+
+/** Writes by `POST chat/completions` below the base address, as a stream (protocols.md 5.1). Throws `ProviderError`. */
+export async function* writeChat(
   outbound: Outbound,
+  wire: Wire,
+  options: ChatOptions,
   job: TextJob,
-  call: Omit<CallOptions, 'progress'>,
+  call: Pick<CallOptions, 'signal'>,
 ): AsyncGenerator<TextPart, void, undefined> {
-  checkWaiting(call)
-  const to = readDeployment(call.connection)
+  checkWaiting(wire.vendor, call)
   const request = {
     path: 'chat/completions',
-    body: JSON.stringify(requestBody(job, to)),
+    body: JSON.stringify(requestBody(job, options)),
     contentType: 'application/json',
     maxBytes: MAX_BYTES,
     signal: call.signal,
   }
-  yield* postStreaming(outbound, to, request, (answer) => read(answer, to))
+  yield* sendStreaming(outbound, wire, request, (answer) => read(answer, wire))
 }
 
-function requestBody(job: TextJob, { options }: Deployment): object {
+function requestBody(job: TextJob, options: ChatOptions): object {
   return {
     model: job.model,
     messages: [
@@ -48,15 +63,12 @@ function requestBody(job: TextJob, { options }: Deployment): object {
 }
 
 /** The bytes themselves: an address of ours may be one that the vendor cannot reach. */
-function picturePart({ bytes, mediaType }: { bytes: Uint8Array; mediaType: string }): object {
-  return {
-    type: 'image_url',
-    image_url: { url: `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}` },
-  }
+function picturePart(picture: { bytes: Uint8Array; mediaType: string }): object {
+  return { type: 'image_url', image_url: { url: dataAddress(picture) } }
 }
 
-async function* read({ head, chunks }: Streamed, to: Deployment): AsyncGenerator<TextPart, void, undefined> {
-  if (head.status < 200 || head.status >= 300) throw refusalOf(head, parse(await wholeOf(chunks)), to.redact)
+async function* read({ head, chunks }: Streamed, to: Wire): AsyncGenerator<TextPart, void, undefined> {
+  if (head.status < 200 || head.status >= 300) throw refusalOf(to, head, parseJson(await wholeOf(chunks)))
   const answer = createAnswer(to)
   const decoder = new TextDecoder()
   let text = ''
@@ -72,7 +84,7 @@ async function* read({ head, chunks }: Streamed, to: Deployment): AsyncGenerator
       yield* answer.taken()
       if (answer.isDone()) break
     }
-    if (isWhole === true) answer.takeWhole(parse(text + decoder.decode()))
+    if (isWhole === true) answer.takeWhole(parseJson(text + decoder.decode()))
     // Some end without the empty line that ends an event.
     else answer.feed('\n\n')
   } catch (error) {
@@ -96,7 +108,7 @@ async function wholeOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 /** Puts an answer together from its events. */
-function createAnswer(to: Deployment) {
+function createAnswer(to: Wire) {
   let pieces: string[] = []
   let hasText = false
   let isRefusal = false
@@ -110,8 +122,8 @@ function createAnswer(to: Deployment) {
     pieces.push(text)
   }
   const take = (event: unknown): void => {
-    if (hasError(event)) throw refusalInside(event, to.redact)
-    if (!isObject(event)) throw notUnderstood('with something that is not its JSON')
+    if (hasError(event)) throw refusalInside(to, event)
+    if (!isObject(event)) throw notUnderstood(to, 'with something that is not its JSON')
     usage = readUsage(event.usage) ?? usage
     const choice: unknown = Array.isArray(event.choices) ? event.choices[0] : null
     if (!isObject(choice)) return
@@ -132,9 +144,9 @@ function createAnswer(to: Deployment) {
         isDone = true
         return
       }
-      const event = parse(data)
+      const event = parseJson(data)
       // A piece of the text may be lost in it, and nobody would see the gap.
-      if (event === undefined) throw notUnderstood('with an event that is not JSON')
+      if (event === undefined) throw notUnderstood(to, 'with an event that is not JSON')
       take(event)
     },
   })
@@ -152,9 +164,9 @@ function createAnswer(to: Deployment) {
     isDone: () => isDone,
     isFinished: () => isDone || finish !== null,
     end: (): End => {
-      if (!isDone && finish === null) throw notUnderstood('and broke off')
+      if (!isDone && finish === null) throw notUnderstood(to, 'and broke off')
       const reason = isRefusal ? 'content' : reasonOf(finish)
-      if (!hasText && reason === 'stop') throw notUnderstood('without a word')
+      if (!hasText && reason === 'stop') throw notUnderstood(to, 'without a word')
       return { type: 'end', reason, usage }
     },
   }
@@ -174,16 +186,4 @@ function readUsage(usage: unknown): End['usage'] {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function notUnderstood(how: string): ProviderError {
-  return new ProviderError('ambiguous', `openai: it answered ${how}`)
 }
