@@ -22,8 +22,8 @@ export type WireStandIn = {
   url: string
   key: string
   seen: Seen[]
-  /** What the next requests meet, in order. */
-  next: Misbehaviour[]
+  /** What the next requests meet, in order; null for the wire as documented. */
+  next: (Misbehaviour | null)[]
   /** Connections whose answers are under way. */
   open: () => number
   close: () => Promise<void>
@@ -42,7 +42,7 @@ export async function startWire(
   serve: (response: ServerResponse, seen: Seen) => boolean = () => false,
 ): Promise<WireStandIn> {
   const seen: Seen[] = []
-  const next: Misbehaviour[] = []
+  const next: WireStandIn['next'] = []
   const open = new Set<ServerResponse>()
   let url = ''
   const server = createServer((request, response) => {
