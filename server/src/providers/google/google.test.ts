@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import {
-  type GoogleStandIn,
-  part,
-  refusal,
-  startGoogleStandIn,
-} from '../../../test/providers/google-stand-in.ts'
+import { event, googleWire, no, part } from '../../../test/providers/google-wire.ts'
 import { createLoopbackOutbound } from '../../../test/providers/loopback-outbound.ts'
 import { allParts, providerRefusal, testProvider } from '../../../test/providers/provider-suite.ts'
-import { event, json, type Misbehaviour, picture } from '../../../test/providers/wire-stand-in.ts'
+import {
+  type Answer,
+  aPicture,
+  type Misbehaviour,
+  startVendorStandIn,
+  type VendorStandIn,
+} from '../../../test/providers/vendor-stand-in.ts'
+import { type Outbound, OutboundError } from '../../kernel/ports/outbound.ts'
 import type {
   CallOptions,
   ImageJob,
@@ -53,16 +55,16 @@ const TEXT: TextJob = {
   temperature: 0.7,
 }
 
-const connectionTo = (url: string, secret: string, options: ProviderConnection['options'] = {}) => ({
+const connectionTo = (url: string, secret: string | null, options: ProviderConnection['options'] = {}) => ({
   url,
-  secret,
+  secret: secret ?? '',
   headers: {},
   options,
 })
 
 testProvider('google', async () => {
-  const standIn = await startGoogleStandIn()
-  const source = { bytes: await picture(32, 24), mediaType: 'image/png' }
+  const standIn = await startVendorStandIn(googleWire())
+  const source = { bytes: await aPicture(32, 24), mediaType: 'image/png' }
   return {
     provider: createGoogle(createLoopbackOutbound()),
     connection: connectionTo(standIn.url, standIn.key),
@@ -80,7 +82,7 @@ testProvider('google', async () => {
       { job: { ...CLIP, prompt: '' }, kind: 'rejected' },
     ],
     unreachable: connectionTo('http://127.0.0.1:1/v1beta', standIn.key),
-    holdNext: () => standIn.next.push(() => {}),
+    holdNext: () => standIn.next.submit.push({ does: 'silence', isAccepted: false }),
     calls: () => standIn.seen.length,
     close: standIn.close,
   }
@@ -88,9 +90,10 @@ testProvider('google', async () => {
 
 describe('the wire of google', () => {
   const provider = createGoogle(createLoopbackOutbound())
-  let standIn: GoogleStandIn
+  const wire = googleWire()
+  let standIn: VendorStandIn
   before(async () => {
-    standIn = await startGoogleStandIn()
+    standIn = await startVendorStandIn(wire)
   })
   after(() => standIn.close())
 
@@ -102,17 +105,13 @@ describe('the wire of google', () => {
   })
   const write = (options = call(), job = TEXT): Promise<TextPart[]> =>
     allParts(provider.write?.(job, options))
-  const meet = (misbehaviour: Misbehaviour): void => void standIn.next.push(misbehaviour)
-  const answer =
-    (code: number, body: unknown, headers: Record<string, string> = {}): Misbehaviour =>
-    (response) =>
-      json(response, code, body, headers)
-  const stream =
-    (pieces: readonly string[], isBroken = false): Misbehaviour =>
-    (response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(pieces.join(''), () => (isBroken ? response.destroy() : response.end()))
-    }
+  const meet = (does: Misbehaviour['does'], role: 'submit' | 'poll' = 'submit'): void =>
+    void standIn.next[role].push({ does })
+  const answer = (json: unknown): Answer => ({ json })
+  const stream = (...pieces: (object | string)[]): Answer => ({
+    headers: { 'content-type': 'text/event-stream' },
+    body: pieces.map((piece) => (typeof piece === 'string' ? piece : event(piece))),
+  })
   const textOf = (parts: TextPart[]): string =>
     parts.map((one) => (one.type === 'text' ? one.text : '')).join('')
   const seen = () => standIn.seen.at(-1) ?? assert.fail('nothing was sent')
@@ -124,7 +123,7 @@ describe('the wire of google', () => {
   }
 
   test('sends a conversation as documented and reads its words, without thoughts, and its usage', async () => {
-    const source = { bytes: await picture(8, 8), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(8, 8), mediaType: 'image/png' }
     const job: TextJob = {
       ...TEXT,
       kind: 'vision',
@@ -140,7 +139,7 @@ describe('the wire of google', () => {
     assert.equal(textOf(parts), '春眠不觉晓🙂。')
     const usage = { inputTokens: 12, outputTokens: 7 }
     assert.deepEqual(parts.at(-1), { type: 'end', reason: 'stop', usage })
-    assert.equal(seen().path, '/models/gemini-3.8-flash:streamGenerateContent')
+    assert.equal(seen().path, '/v1beta/models/gemini-3.8-flash:streamGenerateContent')
     const inlineData = { mimeType: 'image/png', data: source.bytes.toString('base64') }
     assert.deepEqual(seen().fields, {
       systemInstruction: { parts: [{ text: '你是诗人。' }] },
@@ -159,77 +158,70 @@ describe('the wire of google', () => {
     })
   })
 
-  const endings: readonly [string, Misbehaviour, string, object][] = [
+  const endings: readonly [string, Answer, string, object][] = [
     [
       'a whole list where a stream was asked for',
-      answer(200, [bodyOf(part('整')), bodyOf(part('个', 'STOP'))]),
+      answer([part('整'), part('个', 'STOP')]),
       '整个',
       { reason: 'stop' },
     ],
-    ['no last empty line', stream([part('a', 'STOP').trimEnd()]), 'a', { reason: 'stop' }],
-    ['a break after the end', stream([part('a', 'STOP')], true), 'a', { reason: 'stop' }],
-    ['a finish by length', stream([part('a', 'MAX_TOKENS')]), 'a', { reason: 'length' }],
-    [
-      'a finish by length before a word was written',
-      stream([part(null, 'MAX_TOKENS')]),
-      '',
-      { reason: 'length' },
-    ],
-    ['a finish by its filter', stream([part('a'), part(null, 'SAFETY')]), 'a', { reason: 'content' }],
-    ['an end for other reasons', stream([part('a', 'OTHER')]), 'a', { reason: 'length' }],
+    ['no last empty line', stream(event(part('a', 'STOP')).trimEnd()), 'a', { reason: 'stop' }],
+    ['a finish by length', stream(part('a', 'MAX_TOKENS')), 'a', { reason: 'length' }],
+    ['a finish by length before a word', stream(part(null, 'MAX_TOKENS')), '', { reason: 'length' }],
+    ['a finish by its filter', stream(part('a'), part(null, 'SAFETY')), 'a', { reason: 'content' }],
+    ['an end for other reasons', stream(part('a', 'OTHER')), 'a', { reason: 'length' }],
   ]
-  for (const [name, misbehaviour, text, end] of endings) {
+  for (const [name, given, text, end] of endings) {
     test(`reads an answer with ${name}`, async () => {
-      meet(misbehaviour)
+      meet(given)
       const parts = await write()
       assert.equal(textOf(parts), text)
       assert.partialDeepStrictEqual(parts.at(-1), { type: 'end', ...end })
     })
   }
 
-  const overloaded = refusal(503, 'UNAVAILABLE', 'The model is overloaded.')
-  const broken: readonly [string, Misbehaviour, ProviderErrorKind][] = [
-    ['a stream cut in the middle', stream([part('a')], true), 'ambiguous'],
-    ['a stream that just stops', stream([part('a')]), 'ambiguous'],
-    ['an event that is not JSON', stream([part('a'), 'data: {nope\n\n', part('b', 'STOP')]), 'ambiguous'],
-    ['nothing', stream([]), 'ambiguous'],
-    ['an end without a word', stream([part(null, 'STOP')]), 'ambiguous'],
-    ['a page', (response) => void response.end('<html>hello</html>'), 'ambiguous'],
-    ['JSON of another kind', answer(200, { hello: 1 }), 'ambiguous'],
-    [
-      'a blocked prompt',
-      stream([event({ promptFeedback: { blockReason: 'PROHIBITED_CONTENT' } })]),
-      'content',
-    ],
-    ['an overload at once', stream([event(overloaded)]), 'unavailable'],
-    ['an overload after words', stream([part('a'), event(overloaded)]), 'ambiguous'],
-    ['500', answer(500, refusal(500, 'INTERNAL', 'An internal error has occurred.')), 'ambiguous'],
-    ['503 of its own', answer(503, overloaded), 'unavailable'],
-    ['503 of a proxy', (response) => void response.writeHead(503).end('<html>'), 'ambiguous'],
-    ['504', answer(504, refusal(504, 'DEADLINE_EXCEEDED', 'Deadline expired.')), 'ambiguous'],
-    ['401', answer(401, refusal(401, 'UNAUTHENTICATED', 'no')), 'unavailable'],
-    ['402', answer(402, refusal(402, 'RESOURCE_EXHAUSTED', 'Prepay credits are depleted')), 'unavailable'],
-    ['403', answer(403, refusal(403, 'PERMISSION_DENIED', 'Requests are blocked.')), 'unavailable'],
-    [
-      '400 of its billing',
-      answer(400, refusal(400, 'FAILED_PRECONDITION', 'Enable billing.')),
-      'unavailable',
-    ],
-    [
-      '400 of its country',
-      answer(400, refusal(400, 'INVALID_ARGUMENT', 'User location is not supported for the API use.')),
-      'unavailable',
-    ],
-    ['400 of the input', answer(400, refusal(400, 'INVALID_ARGUMENT', 'contents: too long')), 'rejected'],
-    [
-      '400 of its policy',
-      answer(400, refusal(400, 'INVALID_ARGUMENT', 'violates our usage guidelines')),
-      'content',
-    ],
+  test('a text that has ended is whole, whatever becomes of the connection', async () => {
+    const breaking: Outbound = async (_url, { readBody }) => {
+      const pieces = async function* () {
+        yield Buffer.from(event(part('a', 'STOP')))
+        throw new OutboundError('interrupted', 'broke off')
+      }
+      await readBody?.(pieces(), { status: 200, headers: {}, url: '' })
+      return assert.fail('it broke off')
+    }
+    const parts = await allParts(createGoogle(breaking).write?.(TEXT, call()))
+    assert.equal(textOf(parts), 'a')
+    assert.partialDeepStrictEqual(parts.at(-1), { type: 'end', reason: 'stop' })
+  })
+
+  const overloaded = no(503, 'UNAVAILABLE', 'The model is overloaded.')
+  const page: Answer = { body: '<html>hello</html>' }
+  const broken: readonly [string, Misbehaviour['does'], ProviderErrorKind][] = [
+    ['a stream cut in the middle', 'cut', 'ambiguous'],
+    ['a stream that just stops', stream(part('a')), 'ambiguous'],
+    ['an event that is not JSON', stream(part('a'), 'data: {nope\n\n', part('b', 'STOP')), 'ambiguous'],
+    ['nothing', stream(), 'ambiguous'],
+    ['an end without a word', stream(part(null, 'STOP')), 'ambiguous'],
+    ['a page', page, 'ambiguous'],
+    ['JSON of another kind', answer({ hello: 1 }), 'ambiguous'],
+    ['a blocked prompt', stream({ promptFeedback: { blockReason: 'PROHIBITED_CONTENT' } }), 'content'],
+    ['an overload at once', stream(overloaded.json as object), 'unavailable'],
+    ['an overload after words', stream(part('a'), overloaded.json as object), 'ambiguous'],
+    ['500', no(500, 'INTERNAL', 'An internal error has occurred.'), 'ambiguous'],
+    ['503 of its own', overloaded, 'unavailable'],
+    ['503 of a proxy', { ...page, status: 503 }, 'ambiguous'],
+    ['504', no(504, 'DEADLINE_EXCEEDED', 'Deadline expired.'), 'ambiguous'],
+    ['401', no(401, 'UNAUTHENTICATED', 'no'), 'unavailable'],
+    ['402', no(402, 'RESOURCE_EXHAUSTED', 'Prepay credits are depleted'), 'unavailable'],
+    ['403', no(403, 'PERMISSION_DENIED', 'Requests are blocked.'), 'unavailable'],
+    ['400 of its billing', no(400, 'FAILED_PRECONDITION', 'Enable billing.'), 'unavailable'],
+    ['400 of its country', no(400, 'INVALID_ARGUMENT', 'User location is not supported.'), 'unavailable'],
+    ['400 of the input', no(400, 'INVALID_ARGUMENT', 'contents: too long'), 'rejected'],
+    ['400 of its policy', no(400, 'INVALID_ARGUMENT', 'violates our usage guidelines'), 'content'],
   ]
-  for (const [name, misbehaviour, kind] of broken) {
+  for (const [name, does, kind] of broken) {
     test(`takes ${name} for ${kind}`, async () => {
-      meet(misbehaviour)
+      meet(does)
       await providerRefusal(write(), kind)
     })
   }
@@ -237,32 +229,27 @@ describe('the wire of google', () => {
   test('a wrong key is the operator’s, and is not in the words', async () => {
     const connection = connectionTo(standIn.url, 'another-key-0123456789')
     const error = await providerRefusal(write({ ...call(), connection }), 'unavailable')
-    assert.match(error.message, /API key not valid/)
-    meet(answer(403, refusal(403, 'PERMISSION_DENIED', `${standIn.key} may not`)))
-    const { message } = await providerRefusal(write(), 'unavailable')
-    assert.ok(!message.includes(standIn.key), message)
+    assert.match(error.message, /API key not valid: \*\*\*/)
   })
 
   test('knows how long to wait from the header or from RetryInfo', async () => {
-    const body = refusal(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.', [
+    const busy = no(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.', [
       { '@type': 'type.googleapis.com/google.rpc.QuotaFailure' },
       { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.5s' },
     ])
-    for (const [headers, expected] of [
-      [{}, 34_500],
-      [{ 'retry-after': '7' }, 7_000],
-    ] as [Record<string, string>, number][]) {
-      meet(answer(429, body, headers))
-      const error = await providerRefusal(write(), 'throttled')
-      assert.equal(error.retryAfterMs, expected)
+    for (const [given, expected] of [
+      [busy, 34_500],
+      [{ ...busy, headers: { 'retry-after': '7' } }, 7_000],
+      [no(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.'), undefined],
+    ] as const) {
+      meet(given)
+      assert.equal((await providerRefusal(write(), 'throttled')).retryAfterMs, expected)
     }
-    meet(answer(429, refusal(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.')))
-    assert.equal((await providerRefusal(write(), 'throttled')).retryAfterMs, undefined)
   })
 
   test('makes pictures one by one, each with a seed of its own, and counts what they took', async () => {
     const before = standIn.seen.length
-    const source = { bytes: await picture(8, 8), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(8, 8), mediaType: 'image/png' }
     const job: ImageJob = {
       ...PICTURE,
       kind: 'image_edit',
@@ -289,14 +276,16 @@ describe('the wire of google', () => {
     assert.deepEqual(sent, [request(2_147_483_647), request(1)])
   })
 
+  const asIs: Misbehaviour = { does: (good) => good }
+
   test('is done with the pictures that came when a later call fails, and asks no more', async () => {
-    for (const misbehaviour of [
-      answer(500, {}),
-      answer(200, { candidates: [{ finishReason: 'IMAGE_SAFETY' }] }),
-      (response: Parameters<Misbehaviour>[0]) => void response.destroy(),
-    ]) {
+    for (const does of [
+      { status: 500 },
+      answer({ candidates: [{ finishReason: 'IMAGE_SAFETY' }] }),
+      'cut',
+    ] as const) {
       const before = standIn.seen.length
-      standIn.next.push(null, misbehaviour)
+      standIn.next.submit.push(asIs, { does })
       const step = await provider.start({ ...PICTURE, count: 3 }, call())
       assert.ok(step.state === 'done')
       assert.equal(step.outputs.length, 1)
@@ -306,15 +295,19 @@ describe('the wire of google', () => {
   })
 
   test('waits for a busy vendor once a picture has been made', async () => {
-    const busy = answer(429, refusal(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.'), { 'retry-after-ms': '5' })
-    standIn.next.push(null, busy)
+    const busy = no(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded.')
+    standIn.next.submit.push(asIs, { does: { ...busy, headers: { 'retry-after-ms': '5' } } })
     const step = await provider.start(PICTURE, call())
     assert.ok(step.state === 'done' && step.outputs.length === 2)
   })
 
   test('is ambiguous when it is called off after a picture has been made', async () => {
     const controller = new AbortController()
-    standIn.next.push(null, () => controller.abort(new Error('called off')))
+    const abort = (good: Answer): Answer => {
+      controller.abort(new Error('called off'))
+      return good
+    }
+    standIn.next.submit.push(asIs, { does: abort })
     await providerRefusal(provider.start(PICTURE, { ...call(), signal: controller.signal }), 'ambiguous')
   })
 
@@ -337,13 +330,13 @@ describe('the wire of google', () => {
   ]
   for (const [name, body, kind] of noPicture) {
     test(`takes ${name} for ${kind}`, async () => {
-      meet(answer(200, body))
+      meet(answer(body))
       await providerRefusal(provider.start(PICTURE, call()), kind)
     })
   }
 
   test('starts a clip as documented, asks after it every ten seconds, and fetches it with the key', async () => {
-    const source = { bytes: await picture(8, 8), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(8, 8), mediaType: 'image/png' }
     const options = call({ person_generation: 'allow_adult', extra_parameters: { negativePrompt: 'text' } })
     const started = await provider.start({ ...CLIP, source }, options)
     assert.ok(started.state === 'pending')
@@ -378,7 +371,7 @@ describe('the wire of google', () => {
   test('gives the key to no other host', async () => {
     const started = await provider.start(CLIP, call())
     const video = { uri: 'https://storage.example/clip.mp4' }
-    standIn.ends.push({ response: { generateVideoResponse: { generatedSamples: [{ video }] } } })
+    wire.ends.push({ response: { generateVideoResponse: { generatedSamples: [{ video }] } } })
     const done = await finish(started)
     assert.ok(done.state === 'done')
     assert.deepEqual(done.outputs, [{ url: video.uri }])
@@ -394,7 +387,7 @@ describe('the wire of google', () => {
   for (const [name, end, kind] of ends) {
     test(`takes a clip that is done with ${name} for ${kind}`, async () => {
       const started = await provider.start(CLIP, call())
-      standIn.ends.push({ response: undefined, ...end })
+      wire.ends.push({ response: undefined, ...end })
       await providerRefusal(finish(started), kind)
     })
   }
@@ -403,24 +396,24 @@ describe('the wire of google', () => {
     const started = await provider.start(CLIP, call())
     assert.ok(started.state === 'pending')
     const look = async (): Promise<Step | undefined> => provider.check?.(started.operation, call())
-    for (const [misbehaviour, kind] of [
-      [answer(500, refusal(500, 'INTERNAL', 'x')), 'unavailable'],
-      [answer(403, refusal(403, 'PERMISSION_DENIED', 'x')), 'unavailable'],
-      [answer(429, refusal(429, 'RESOURCE_EXHAUSTED', 'x')), 'throttled'],
-      [(response) => void response.end('<html>'), 'unavailable'],
-      [(response) => void response.destroy(), 'unavailable'],
-      [answer(404, refusal(404, 'NOT_FOUND', 'x')), 'ambiguous'],
-    ] as [Misbehaviour, ProviderErrorKind][]) {
-      meet(misbehaviour)
+    for (const [does, kind] of [
+      [no(500, 'INTERNAL', 'x'), 'unavailable'],
+      [no(403, 'PERMISSION_DENIED', 'x'), 'unavailable'],
+      [no(429, 'RESOURCE_EXHAUSTED', 'x'), 'throttled'],
+      [page, 'unavailable'],
+      ['cut', 'unavailable'],
+      [no(404, 'NOT_FOUND', 'x'), 'ambiguous'],
+    ] as const) {
+      meet(does, 'poll')
       await providerRefusal(Promise.resolve(look()), kind)
     }
-    meet(answer(200, { name: 'x', done: 'perhaps' }))
+    meet(answer({ name: 'x', done: 'perhaps' }), 'poll')
     assert.equal((await look())?.state, 'pending')
   })
 
   for (const body of [{}, { name: '' }, { name: 'models/../secrets' }, { name: 'a/b?c=d' }, 'words']) {
     test(`takes a start that answers ${JSON.stringify(body)} for ambiguous`, async () => {
-      meet(answer(200, body))
+      meet(answer(body))
       await providerRefusal(provider.start(CLIP, call()), 'ambiguous')
     })
   }
@@ -463,7 +456,3 @@ describe('the wire of google', () => {
     assert.equal(clip(640, 360, 10, { clip_seconds: [10, 5], clip_resolution: 'off' }), '16:9 10')
   })
 })
-
-function bodyOf(sse: string): unknown {
-  return JSON.parse(sse.slice('data: '.length))
-}

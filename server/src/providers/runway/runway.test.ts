@@ -3,8 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { createLoopbackOutbound } from '../../../test/providers/loopback-outbound.ts'
 import { providerRefusal, testProvider } from '../../../test/providers/provider-suite.ts'
-import { type RunwayStandIn, startRunwayStandIn } from '../../../test/providers/runway-stand-in.ts'
-import { json, type Misbehaviour, picture } from '../../../test/providers/wire-stand-in.ts'
+import { no, runwayWire } from '../../../test/providers/runway-wire.ts'
+import {
+  type Answer,
+  aPicture,
+  type Misbehaviour,
+  startVendorStandIn,
+  type VendorStandIn,
+} from '../../../test/providers/vendor-stand-in.ts'
 import type {
   CallOptions,
   ImageJob,
@@ -39,16 +45,16 @@ const PICTURE: ImageJob = {
   watermark: false,
 }
 
-const connectionTo = (url: string, secret: string, options: ProviderConnection['options'] = {}) => ({
+const connectionTo = (url: string, secret: string | null, options: ProviderConnection['options'] = {}) => ({
   url,
-  secret,
+  secret: secret ?? '',
   headers: {},
   options,
 })
 
 testProvider('runway', async () => {
-  const standIn = await startRunwayStandIn()
-  const source = { bytes: await picture(64, 64), mediaType: 'image/png' }
+  const standIn = await startVendorStandIn(runwayWire())
+  const source = { bytes: await aPicture(64, 64), mediaType: 'image/png' }
   return {
     provider: createRunway(createLoopbackOutbound()),
     connection: connectionTo(standIn.url, standIn.key),
@@ -60,7 +66,7 @@ testProvider('runway', async () => {
       { job: { ...PICTURE, prompt: '' }, kind: 'rejected' },
     ],
     unreachable: connectionTo('http://127.0.0.1:1', standIn.key),
-    holdNext: () => standIn.next.push(() => {}),
+    holdNext: () => standIn.next.submit.push({ does: 'silence', isAccepted: false }),
     calls: () => standIn.seen.length,
     close: standIn.close,
   }
@@ -68,9 +74,10 @@ testProvider('runway', async () => {
 
 describe('the wire of runway', () => {
   const provider = createRunway(createLoopbackOutbound())
-  let standIn: RunwayStandIn
+  const wire = runwayWire()
+  let standIn: VendorStandIn
   before(async () => {
-    standIn = await startRunwayStandIn()
+    standIn = await startVendorStandIn(wire)
   })
   after(() => standIn.close())
 
@@ -80,10 +87,9 @@ describe('the wire of runway', () => {
     progress: () => {},
     reference: 'attempt-1',
   })
-  const answer =
-    (code: number, body: unknown, headers: Record<string, string> = {}): Misbehaviour =>
-    (response) =>
-      json(response, code, body, headers)
+  const answer = (json: unknown): Answer => ({ json })
+  const meet = (does: Misbehaviour['does'], role: 'submit' | 'poll' | 'other' = 'submit'): void =>
+    void standIn.next[role].push({ does })
   const seen = () => standIn.seen.at(-1) ?? assert.fail('nothing was sent')
   const started = async (job: VideoJob | ImageJob, options = call()) => {
     const step = await provider.start(job, options)
@@ -117,12 +123,12 @@ describe('the wire of runway', () => {
     assert.ok(done?.state === 'done')
     assert.deepEqual(done.usage, { seconds: 5 })
     assert.deepEqual(done.outputs, [
-      { url: `${standIn.url}/files/clip.mp4?signature=abc`, isOperatorConfigured: true },
+      { url: `${standIn.url}/files/1?signature=abc`, isOperatorConfigured: true },
     ])
   })
 
   test('sends a first picture inside the request, or uploads one that is too long, without the key', async () => {
-    const source = { bytes: await picture(64, 64), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(64, 64), mediaType: 'image/png' }
     await started({ ...CLIP, source, width: 720, height: 720 })
     assert.equal(seen().path, '/v1/image_to_video')
     assert.equal(seen().fields.ratio, '960:960')
@@ -131,22 +137,22 @@ describe('the wire of runway', () => {
     const large = { bytes: randomBytes(4_000_000), mediaType: 'image/png' }
     await started({ ...CLIP, source: large })
     assert.equal(seen().fields.promptImage, 'runway://uploads/1')
-    assert.deepEqual(standIn.uploads, [4_000_000])
+    assert.deepEqual(wire.uploads, [4_000_000])
     await started({ ...PICTURE, kind: 'image_edit', source, count: 1 }, call({ inline_bytes: 100 }))
     assert.deepEqual(seen().fields.referenceImages, [{ uri: 'runway://uploads/1' }])
-    assert.equal(standIn.uploads.length, 2)
+    assert.equal(wire.uploads.length, 2)
   })
 
   test('an upload that fails is known not to have cost anything', async () => {
-    const source = { bytes: await picture(64, 64), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(64, 64), mediaType: 'image/png' }
     const before = standIn.seen.length
-    for (const misbehaviour of [
-      (response: Parameters<Misbehaviour>[0]) => void response.destroy(),
-      answer(500, {}),
-      answer(200, {}),
-      answer(200, { uploadUrl: 'http://127.0.0.1:1/', runwayUri: 'runway://x', fields: {} }),
-    ]) {
-      standIn.next.push(misbehaviour)
+    for (const does of [
+      'cut',
+      { status: 500 },
+      answer({}),
+      answer({ uploadUrl: 'http://127.0.0.1:1/', runwayUri: 'runway://x', fields: {} }),
+    ] as const) {
+      meet(does, 'other')
       await providerRefusal(provider.start({ ...CLIP, source }, call({ inline_bytes: 0 })), 'unavailable')
     }
     assert.equal(standIn.seen.length - before, 4, 'no clip was started')
@@ -164,7 +170,7 @@ describe('the wire of runway', () => {
       ],
     )
     assert.match(provider.remoteId?.(step.operation) ?? '', /^task-\d+,task-\d+,task-\d+$/)
-    standIn.ends.push({}, { status: 'FAILED', failureCode: 'SAFETY.OUTPUT.IMAGE', output: undefined })
+    wire.ends.push({}, { status: 'FAILED', failureCode: 'SAFETY.OUTPUT.IMAGE', output: undefined })
     const done = (await finish(step)).at(-1)
     assert.ok(done?.state === 'done')
     assert.deepEqual([done.outputs.length, done.usage], [2, { pictures: 2 }])
@@ -172,7 +178,8 @@ describe('the wire of runway', () => {
 
   test('goes on with the pictures that were started when a later start fails', async () => {
     const before = standIn.seen.length
-    standIn.next.push(null, answer(500, {}))
+    meet((good) => good)
+    meet({ status: 500 })
     const step = await started({ ...PICTURE, count: 3 })
     assert.equal(standIn.seen.length - before, 2)
     const done = (await finish(step)).at(-1)
@@ -203,65 +210,57 @@ describe('the wire of runway', () => {
   for (const [name, end, kind] of ends) {
     test(`takes ${name} for ${kind}`, async () => {
       const step = await started(CLIP)
-      standIn.ends.push({ output: undefined, ...end })
+      wire.ends.push({ output: undefined, ...end })
       await providerRefusal(finish(step), kind)
     })
   }
 
   test('goes on waiting for a status it does not know', async () => {
     const step = await started(CLIP)
-    standIn.next.push(answer(200, { id: 'x', status: 'DREAMING' }))
+    meet(answer({ id: 'x', status: 'DREAMING' }), 'poll')
     assert.equal((await look(step.operation)).state, 'pending')
   })
 
-  const nos: readonly [string, Misbehaviour, ProviderErrorKind, ProviderErrorKind][] = [
-    [
-      '400',
-      answer(400, { error: 'Validation of body failed', issues: [{ path: ['ratio'] }] }),
-      'rejected',
-      'unavailable',
-    ],
-    [
-      '400 of its policy',
-      answer(400, { error: 'did not pass our content moderation' }),
-      'content',
-      'unavailable',
-    ],
-    [
-      '400 of the balance',
-      answer(400, { error: 'You do not have enough credits to run this task.' }),
-      'unavailable',
-      'unavailable',
-    ],
-    ['401', answer(401, { error: 'no' }), 'unavailable', 'unavailable'],
-    ['404', answer(404, { error: 'Not found' }), 'unavailable', 'ambiguous'],
-    ['429', answer(429, { error: 'Daily limit' }), 'throttled', 'throttled'],
-    ['500', answer(500, { error: 'Internal' }), 'ambiguous', 'unavailable'],
-    ['502 of its own', answer(502, { error: 'Overloaded' }), 'unavailable', 'unavailable'],
-    ['502 of a proxy', (response) => void response.writeHead(502).end('<html>'), 'ambiguous', 'unavailable'],
-    ['503 of its own', answer(503, { error: 'Overloaded' }), 'unavailable', 'unavailable'],
-    ['504', answer(504, { error: 'Overloaded' }), 'ambiguous', 'unavailable'],
-    ['no answer', (response) => void response.destroy(), 'ambiguous', 'unavailable'],
-    ['a page', (response) => void response.end('<html>'), 'ambiguous', 'unavailable'],
-    ['an answer without an id', answer(200, { status: null }), 'ambiguous', 'ambiguous'],
+  const page: Answer = { body: '<html>hello</html>' }
+  const poor = 'You do not have enough credits to run this task.'
+  const nos: readonly [string, Misbehaviour['does'], ProviderErrorKind, ProviderErrorKind][] = [
+    ['400', no(400, 'Validation of body failed'), 'rejected', 'unavailable'],
+    ['400 of its policy', no(400, 'did not pass our content moderation'), 'content', 'unavailable'],
+    ['400 of the balance', no(400, poor), 'unavailable', 'unavailable'],
+    ['401', no(401, 'no'), 'unavailable', 'unavailable'],
+    ['404', no(404, 'Not found'), 'unavailable', 'ambiguous'],
+    ['429', no(429, 'Daily limit'), 'throttled', 'throttled'],
+    ['500', no(500, 'Internal'), 'ambiguous', 'unavailable'],
+    ['502 of its own', no(502, 'Overloaded'), 'unavailable', 'unavailable'],
+    ['502 of a proxy', { ...page, status: 502 }, 'ambiguous', 'unavailable'],
+    ['503 of its own', no(503, 'Overloaded'), 'unavailable', 'unavailable'],
+    ['504', no(504, 'Overloaded'), 'ambiguous', 'unavailable'],
+    ['an answer that breaks off', 'cut', 'ambiguous', 'unavailable'],
+    ['a page', page, 'ambiguous', 'unavailable'],
   ]
-  for (const [name, misbehaviour, atStart, atCheck] of nos) {
+  for (const [name, does, atStart, atCheck] of nos) {
     test(`takes ${name} for ${atStart} when it starts, and for ${atCheck} when it asks`, async () => {
       const before = standIn.seen.length
-      standIn.next.push(misbehaviour)
+      meet(does)
       await providerRefusal(provider.start(CLIP, call()), atStart)
       assert.equal(standIn.seen.length, before + 1, 'sent once')
       const step = await started(CLIP)
-      standIn.next.push(misbehaviour)
-      if (name === 'an answer without an id') assert.equal((await look(step.operation)).state, 'pending')
-      else await providerRefusal(look(step.operation), atCheck)
+      meet(does, 'poll')
+      await providerRefusal(look(step.operation), atCheck)
+    })
+  }
+
+  for (const body of [{ status: null }, { id: '' }, { id: 'a/../b' }, []]) {
+    test(`takes a start that answers ${JSON.stringify(body)} for ambiguous`, async () => {
+      meet(answer(body))
+      await providerRefusal(provider.start(CLIP, call()), 'ambiguous')
     })
   }
 
   test('tells Runway that nobody waits any more, for every task of a job', async () => {
     const step = await started(PICTURE)
     await provider.cancel?.(step.operation, call().connection)
-    assert.deepEqual(standIn.deleted.slice(-2).join(','), provider.remoteId?.(step.operation))
+    assert.deepEqual(wire.deleted.slice(-2).join(','), provider.remoteId?.(step.operation))
     await providerRefusal(look(step.operation), 'ambiguous')
   })
 

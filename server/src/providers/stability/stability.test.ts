@@ -2,8 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createLoopbackOutbound } from '../../../test/providers/loopback-outbound.ts'
 import { providerRefusal, testProvider } from '../../../test/providers/provider-suite.ts'
-import { refusal, startStabilityStandIn } from '../../../test/providers/stability-stand-in.ts'
-import { json, type Misbehaviour, picture, type WireStandIn } from '../../../test/providers/wire-stand-in.ts'
+import { no, stabilityWire } from '../../../test/providers/stability-wire.ts'
+import {
+  type Answer,
+  aPicture,
+  type Misbehaviour,
+  startVendorStandIn,
+  type VendorStandIn,
+} from '../../../test/providers/vendor-stand-in.ts'
 import type {
   CallOptions,
   ImageJob,
@@ -25,17 +31,17 @@ const PICTURE: ImageJob = {
   watermark: false,
 }
 
-const connectionTo = (url: string, secret: string, options: ProviderConnection['options'] = {}) => ({
+const connectionTo = (url: string, secret: string | null, options: ProviderConnection['options'] = {}) => ({
   url,
-  secret,
+  secret: secret ?? '',
   headers: {},
   options,
 })
 
 for (const accept of ['json', 'image']) {
   testProvider(`stability that answers with ${accept}`, async () => {
-    const standIn = await startStabilityStandIn()
-    const source = { bytes: await picture(64, 64), mediaType: 'image/png' }
+    const standIn = await startVendorStandIn(stabilityWire)
+    const source = { bytes: await aPicture(64, 64), mediaType: 'image/png' }
     return {
       provider: createStability(createLoopbackOutbound()),
       connection: connectionTo(standIn.url, standIn.key, { accept }),
@@ -47,7 +53,7 @@ for (const accept of ['json', 'image']) {
         { job: { ...PICTURE, kind: 'image_edit' }, kind: 'rejected' },
       ],
       unreachable: connectionTo('http://127.0.0.1:1', standIn.key),
-      holdNext: () => standIn.next.push(() => {}),
+      holdNext: () => standIn.next.submit.push({ does: 'silence', isAccepted: false }),
       calls: () => standIn.seen.length,
       close: standIn.close,
     }
@@ -56,9 +62,9 @@ for (const accept of ['json', 'image']) {
 
 describe('the wire of stability', () => {
   const provider = createStability(createLoopbackOutbound())
-  let standIn: WireStandIn
+  let standIn: VendorStandIn
   before(async () => {
-    standIn = await startStabilityStandIn()
+    standIn = await startVendorStandIn(stabilityWire)
   })
   after(() => standIn.close())
 
@@ -68,10 +74,8 @@ describe('the wire of stability', () => {
     progress: () => {},
     reference: 'attempt-1',
   })
-  const answer =
-    (code: number, body: unknown, headers: Record<string, string> = {}): Misbehaviour =>
-    (response) =>
-      json(response, code, body, headers)
+  const answer = (json: unknown): Answer => ({ json })
+  const meet = (does: Misbehaviour['does']): void => void standIn.next.submit.push({ does })
   const seen = () => standIn.seen.at(-1) ?? assert.fail('nothing was sent')
 
   test('sends a form with what each service takes', async () => {
@@ -86,14 +90,15 @@ describe('the wire of stability', () => {
       style_preset: 'anime',
     })
     assert.equal(seen().headers.accept, 'application/json')
-    const bytes = await picture(64, 64)
+    const bytes = await aPicture(64, 64)
     const source = { bytes, mediaType: 'image/png' }
     const edit: ImageJob = { ...PICTURE, kind: 'image_edit', source, count: 1 }
     const options = { guidance: 'on', output_format: 'webp', accept: 'image', extra_body: { cfg: 1 } }
     await provider.start({ ...edit, model: 'sd3.5-medium', strength: 0.3 }, call(options))
     assert.equal(seen().path, '/v2beta/stable-image/generate/sd3')
     assert.equal(seen().headers.accept, 'image/*')
-    assert.deepEqual(seen().files, [{ name: 'image', type: 'image/png', bytes: bytes.length }])
+    const [file] = seen().files
+    assert.deepEqual([file?.name, file?.type, file?.bytes], ['image', 'image/png', bytes])
     assert.deepEqual(seen().fields, {
       cfg: '1',
       prompt: 'a small cat',
@@ -116,14 +121,15 @@ describe('the wire of stability', () => {
 
   test('has a model that takes no picture be the operator’s mistake', async () => {
     const before = standIn.seen.length
-    const source = { bytes: await picture(64, 64), mediaType: 'image/png' }
+    const source = { bytes: await aPicture(64, 64), mediaType: 'image/png' }
     await providerRefusal(provider.start({ ...PICTURE, kind: 'image_edit', source }, call()), 'unavailable')
     assert.equal(standIn.seen.length, before)
   })
 
   test('is done with the pictures that came when a later one is filtered', async () => {
     const before = standIn.seen.length
-    standIn.next.push(null, answer(200, { image: '', finish_reason: 'CONTENT_FILTERED', seed: 1 }))
+    meet((good) => good)
+    meet(answer({ image: '', finish_reason: 'CONTENT_FILTERED', seed: 1 }))
     const step = await provider.start({ ...PICTURE, count: 4 }, call())
     assert.ok(step.state === 'done')
     assert.deepEqual([step.outputs.length, step.usage], [1, { pictures: 1 }])
@@ -133,46 +139,51 @@ describe('the wire of stability', () => {
     )
   })
 
-  const blurred = async (response: Parameters<Misbehaviour>[0]): Promise<void> => {
-    response.writeHead(200, { 'content-type': 'image/png', 'finish-reason': 'CONTENT_FILTERED' })
-    response.end(await picture(8, 8))
+  const blurred = (good: Answer): Answer => ({
+    ...good,
+    json: { image: 'x', finish_reason: 'CONTENT_FILTERED' },
+  })
+  const blurredBytes: Answer = {
+    headers: { 'content-type': 'image/png', 'finish-reason': 'CONTENT_FILTERED' },
+    body: Buffer.from('x'),
   }
-  const flagged = refusal('content_moderation', 'Your request was flagged by our content moderation system')
-  const kinds: readonly [string, Misbehaviour, ProviderErrorKind][] = [
-    ['a filtered picture in JSON', answer(200, { image: 'x', finish_reason: 'CONTENT_FILTERED' }), 'content'],
-    ['a filtered picture in bytes', blurred, 'content'],
-    ['another reason of the end', answer(200, { image: 'x', finish_reason: 'ERROR' }), 'ambiguous'],
-    ['a success without a picture', answer(200, { finish_reason: 'SUCCESS' }), 'ambiguous'],
-    ['a page', (response) => void response.end('<html>'), 'ambiguous'],
-    ['400', answer(400, refusal('bad_request', 'some-field: is required')), 'rejected'],
-    ['400 of its policy', answer(400, flagged), 'content'],
-    ['401', answer(401, refusal('unauthorized', 'no')), 'unavailable'],
-    ['402', answer(402, refusal('payment_required', 'not enough credits')), 'unavailable'],
-    ['403 of moderation', answer(403, flagged), 'content'],
-    ['403 in its form', answer(403, { id: '1', name: 'other', errors: ['no'] }), 'content'],
-    ['403 in its older form', answer(403, { id: '1', message: 'flagged' }), 'content'],
-    ['403 of a key', answer(403, refusal('permission_denied', 'You lack the permissions')), 'unavailable'],
-    ['403 of a proxy', (response) => void response.writeHead(403).end('<html>'), 'unavailable'],
-    ['404', answer(404, refusal('not_found', 'no')), 'unavailable'],
-    ['413', answer(413, refusal('payload_too_large', 'over 10MiB')), 'rejected'],
-    ['422', answer(422, refusal('invalid_language', 'English is the only language')), 'rejected'],
-    ['429', answer(429, refusal('rate_limit_exceeded', 'timed out for 60 seconds')), 'throttled'],
-    ['500', answer(500, refusal('internal_error', 'An unexpected server error')), 'ambiguous'],
-    ['502', answer(502, {}), 'ambiguous'],
-    ['no answer', (response) => void response.destroy(), 'ambiguous'],
+  const page: Answer = { body: '<html>hello</html>' }
+  const flagged = 'Your request was flagged by our content moderation system'
+  const kinds: readonly [string, Misbehaviour['does'], ProviderErrorKind][] = [
+    ['a filtered picture in JSON', blurred, 'content'],
+    ['a filtered picture in bytes', blurredBytes, 'content'],
+    ['another reason of the end', answer({ image: 'x', finish_reason: 'ERROR' }), 'ambiguous'],
+    ['a success without a picture', answer({ finish_reason: 'SUCCESS' }), 'ambiguous'],
+    ['a page', page, 'ambiguous'],
+    ['400', no(400, 'bad_request', 'some-field: is required'), 'rejected'],
+    ['400 of its policy', no(400, 'content_moderation', flagged), 'content'],
+    ['401', no(401, 'unauthorized', 'no'), 'unavailable'],
+    ['402', no(402, 'payment_required', 'not enough credits'), 'unavailable'],
+    ['403 of moderation', no(403, 'content_moderation', flagged), 'content'],
+    ['403 in its form', no(403, 'other', 'no'), 'content'],
+    ['403 in its older form', { status: 403, json: { id: '1', message: 'flagged' } }, 'content'],
+    ['403 of a key', no(403, 'permission_denied', 'You lack the permissions'), 'unavailable'],
+    ['403 of a proxy', { ...page, status: 403 }, 'unavailable'],
+    ['404', no(404, 'not_found', 'no'), 'unavailable'],
+    ['413', no(413, 'payload_too_large', 'over 10MiB'), 'rejected'],
+    ['422', no(422, 'invalid_language', 'English is the only language'), 'rejected'],
+    ['429', no(429, 'rate_limit_exceeded', 'timed out for 60 seconds'), 'throttled'],
+    ['500', no(500, 'internal_error', 'An unexpected server error'), 'ambiguous'],
+    ['502', { status: 502 }, 'ambiguous'],
+    ['an answer that breaks off', 'cut', 'ambiguous'],
   ]
-  for (const [name, misbehaviour, kind] of kinds) {
+  for (const [name, does, kind] of kinds) {
     test(`takes ${name} for ${kind}`, async () => {
       const before = standIn.seen.length
-      standIn.next.push(misbehaviour)
+      meet(does)
       const error = await providerRefusal(provider.start(PICTURE, call()), kind)
-      assert.ok(!error.message.includes(standIn.key))
+      assert.ok(!error.message.includes(standIn.key ?? ''))
       assert.equal(standIn.seen.length, before + 1, 'sent once')
     })
   }
 
   test('knows how long to wait where it is told', async () => {
-    standIn.next.push(answer(429, refusal('rate_limit_exceeded', 'slow'), { 'retry-after': '60' }))
+    meet({ ...no(429, 'rate_limit_exceeded', 'slow'), headers: { 'retry-after': '60' } })
     const error = await providerRefusal(provider.start(PICTURE, call()), 'throttled')
     assert.equal(error.retryAfterMs, 60_000)
   })
