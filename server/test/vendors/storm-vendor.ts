@@ -77,15 +77,16 @@ type Clip = { marker: string; fault: Fault | null; looks: number; wasBroken: boo
 
 /**
  * A vendor that speaks OpenAI's wire for pictures and texts and Runway's for clips, and to a part of the requests, chosen
- * by chance, does one of everything that vendors do. A job is known by the marker `#<name>#` in its prompt.
+ * by chance, does everything that vendors do, in turn. A job is known by the marker `#<name>#` in its prompt.
  *
  * @param faultRate of all submits, 0…1.
- * @param random 0…1, for the choice of faults.
+ * @param random 0…1, for the choice of requests.
  */
 export async function startStormVendor(faultRate: number, random: () => number): Promise<StormVendor> {
   const records = new Map<string, Dealings>()
   const isOpen = new Map<string, boolean>()
   const clips = new Map<string, Clip>()
+  const turns = new Map<readonly Fault[], number>()
   const [png, mp4] = await Promise.all([
     sharp({ create: { width: 64, height: 64, channels: 3, background: '#3f7fd0' } })
       .png()
@@ -124,7 +125,7 @@ export async function startStormVendor(faultRate: number, random: () => number):
     record.sent += 1
     // An earlier request may have been done, or was: whoever sends another cannot know that it was not.
     if (isOpen.get(marker)) record.blind += 1
-    const fault = random() < faultRate ? (faults[Math.floor(random() * faults.length)] ?? null) : null
+    const fault = random() < faultRate ? nextOf(faults) : null
     if (fault !== null) record.faults.push(fault)
     switch (fault) {
       case 'throttled with a time':
@@ -155,6 +156,13 @@ export async function startStormVendor(faultRate: number, random: () => number):
       default:
         return fulfil(marker, fault)
     }
+  }
+
+  /** In turn, so that each of them is met however small the storm. */
+  function nextOf(faults: readonly Fault[]): Fault | null {
+    const place = turns.get(faults) ?? 0
+    turns.set(faults, place + 1)
+    return faults[place % faults.length] ?? null
   }
 
   function pictures(_marker: string, fault: Fault | null): Answer {
