@@ -3,17 +3,24 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import sharp from 'sharp'
 import { statement } from '../../src/db/database.ts'
+import { aiCreator } from '../../src/dialects/ai-creator/dialect.ts'
 import { createOutbound } from '../../src/files/fetch-remote.ts'
 import { addConnection, serveModel } from '../../src/kernel/catalog/administer-connections.ts'
+import { advanceTask } from '../../src/kernel/generation/advance.ts'
+import { claimTasks } from '../../src/kernel/generation/claim.ts'
 import { submitTask } from '../../src/kernel/generation/submit.ts'
+import { readTaskById } from '../../src/kernel/generation/task.ts'
 import { units } from '../../src/kernel/money.ts'
+import { toTextInput } from '../../src/kernel/tools/text-input.ts'
 import { readBalance } from '../../src/kernel/wallet/balance.ts'
 import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
+import { readWork } from '../../src/kernel/works/work.ts'
 import { createGoogle } from '../../src/providers/google/google.ts'
 import { createRunway } from '../../src/providers/runway/runway.ts'
 import { createStability } from '../../src/providers/stability/stability.ts'
 import { buildSite, type TestSite } from '../build-site.ts'
 import { createUser, pictureOf } from '../factories.ts'
+import { aTool } from '../fakes/writing.ts'
 import { googleWire } from './google-wire.ts'
 import { runwayWire } from './runway-wire.ts'
 import { stabilityWire } from './stability-wire.ts'
@@ -155,4 +162,50 @@ test('a picture by google is stored and paid once; one that it refuses is given 
   const { state, failure, charged } = await ended(second.taskId)
   assert.deepEqual([state, failure, charged], ['failed', 'content', 0n])
   assert.deepEqual(await wallet(user), { available: units(80), held: 0n, spent: units(20) })
+})
+
+test('a text by google is written and paid once; one that it blocks is given back', async () => {
+  const writing = await buildSite({
+    dialect: aiCreator,
+    providers: [createGoogle(createOutbound({ allow: ['127.0.0.0/8'] }))],
+    preset: { writingTools: [aTool] },
+  })
+  try {
+    const { context } = writing
+    const secret = google.key ?? ''
+    const vendor = { name: 'google', provider: 'google', url: google.url, secret, headers: {}, options: {} }
+    await addConnection(context, vendor)
+    const model =
+      context.catalog.models().find(({ kind }) => kind === 'text')?.name ?? assert.fail('no model')
+    await serveModel(context, {
+      model,
+      connection: 'google',
+      vendorModel: 'gemini-3.8-flash',
+      weight: 1,
+      isOnly: true,
+    })
+    const user = await createUser(context, units(100))
+    const write = async (topic: string) => {
+      const input = toTextInput(context.preset, aTool.name, { topic })
+      const origin = { ip: null, device: null }
+      const common = { model, parameters: {}, idempotencyKey: null, origin }
+      const { taskId } = await submitTask(context, user, { ...input, ...common })
+      const [task] = await claimTasks(context, 'test', 1, 60_000)
+      assert.equal(task?.id, taskId)
+      if (task) await advanceTask(context, task, new AbortController().signal)
+      return readTaskById(context, user, taskId)
+    }
+    const { state, workId, cost } = await write('春天')
+    assert.equal(state, 'succeeded')
+    assert.equal((await readWork(context, user, workId)).text, '春眠不觉晓🙂。')
+    const paid = await readBalance(context, user)
+    assert.deepEqual([paid.held, paid.spent], [0n, cost])
+    const blocked = { json: { promptFeedback: { blockReason: 'PROHIBITED_CONTENT' } } }
+    google.next.submit.push({ does: blocked })
+    assert.equal((await write('别的')).failure, 'content')
+    assert.equal((await readBalance(context, user)).available, paid.available)
+    assert.deepEqual(await verifyLedger(context), [])
+  } finally {
+    await writing.close()
+  }
 })

@@ -36,7 +36,8 @@ function requestBody(job: TextJob, { options }: Deployment): object {
     ...(job.system !== '' && { systemInstruction: { parts: [{ text: job.system }] } }),
     contents: job.messages.map(({ role, text, pictures = [] }) => ({
       role: role === 'assistant' ? 'model' : 'user',
-      parts: [...pictures.map(picturePart), { text }],
+      // A part without words is refused, beside a picture as well.
+      parts: [...pictures.map(picturePart), ...(text === '' && pictures.length > 0 ? [] : [{ text }])],
     })),
     generationConfig: {
       maxOutputTokens: Math.min(job.maxTokens, mostTokens ?? job.maxTokens),

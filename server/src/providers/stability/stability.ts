@@ -17,8 +17,9 @@ export function createStability(outbound: Outbound): Provider {
     defaultModels: { image: 'core', image_edit: 'sd3.5-large' },
     repeatable: false,
     concurrency: CONCURRENCY,
-    // 150 in 10 seconds, and then none for a minute.
-    limits: { startsPerMinute: 900 },
+    // More than 150 in 10 seconds shut a key out for a minute. Starts are counted by the minute, so that a burst of all of
+    // them keeps the rule too; an operator whose starts come evenly may set six times as many.
+    limits: { startsPerMinute: 150 },
     account: {
       keyVariable: 'STABILITY_API_KEY',
       addressVariable: 'STABILITY_BASE_URL',
