@@ -36,6 +36,7 @@ export function createEdges(outbound: Outbound): {
       createGoogle(outbound),
       createStability(outbound),
       createRunway(outbound),
+      createArk(outbound),
     ],
     gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     platforms: [
