@@ -13,9 +13,13 @@ import { createXiaohongshu } from './platforms/handoff/xiaohongshu.ts'
 import { createKuaishou } from './platforms/kuaishou/kuaishou.ts'
 import { createToutiao } from './platforms/toutiao/toutiao.ts'
 import { createWechat } from './platforms/wechat/wechat.ts'
+import { createArk } from './providers/ark/ark.ts'
+import { createGoogle } from './providers/google/google.ts'
 import { createHttpModel } from './providers/http-model/http-model.ts'
 import { createOpenAiCompatible } from './providers/openai/openai.ts'
+import { createRunway } from './providers/runway/runway.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
+import { createStability } from './providers/stability/stability.ts'
 
 /** Every vendor, gateway and platform this version knows; the server and the command line are handed the same. */
 export function createEdges(outbound: Outbound): {
@@ -25,7 +29,15 @@ export function createEdges(outbound: Outbound): {
   decks: DeckRenderer
 } {
   return {
-    providers: [createSketch(), createOpenAiCompatible(outbound), createHttpModel(outbound)],
+    providers: [
+      createSketch(),
+      createOpenAiCompatible(outbound),
+      createHttpModel(outbound),
+      createGoogle(outbound),
+      createStability(outbound),
+      createRunway(outbound),
+      createArk(outbound),
+    ],
     gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     platforms: [
       createWechat(outbound),

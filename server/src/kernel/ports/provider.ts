@@ -130,6 +130,11 @@ export type Output =
       url: string
       /** Set when the address lies on a host the operator configured: it may reach what OUTBOUND_ALLOW names. */
       isOperatorConfigured?: boolean
+      /**
+       * What the vendor wants to see before it hands the file out, such as its key. Kept in memory only, sent to the
+       * origin of `url` and nowhere else: a redirect to another origin goes without.
+       */
+      headers?: Readonly<Record<string, string>>
     }
 
 export type Step =

@@ -56,13 +56,14 @@ function isPassing(error: unknown): boolean {
 
 async function fetchOnce(
   context: Context,
-  { url, isOperatorConfigured = false }: Address,
+  { url, isOperatorConfigured = false, headers = {} }: Address,
   keyFor: (extension: Extension) => string,
   signal: AbortSignal,
 ): Promise<Fetched> {
   let fetched: Fetched | undefined
   try {
     await context.outbound(url, {
+      headers,
       timeoutMs: FETCH_WITHIN_MS,
       maxBytes: MOST_OUTPUT_BYTES,
       maxRedirects: MOST_REDIRECTS,

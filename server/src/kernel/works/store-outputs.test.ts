@@ -233,6 +233,40 @@ test('a vendor whose file never comes holds nothing past the deadline', async ()
   assert.deepEqual([(await read(id)).failure, await wallet()], ['deadline', GIVEN_BACK])
 })
 
+test('what a vendor wants to see goes to the origin of the file, not past a redirect, and is kept nowhere', async () => {
+  const keys: (string | string[] | undefined)[] = []
+  const note: Answer = (response, request) => {
+    keys.push(request.headers['x-vendor-key'])
+    response.writeHead(200).end(png)
+  }
+  const elsewhere = createServer((request, response) => note(response, request))
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+  const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/b.png`
+  answers.set('/locked.png', note)
+  answers.set('/moved.png', (response, request) => {
+    keys.push(request.headers['x-vendor-key'])
+    response.writeHead(302, { location }).end()
+  })
+  try {
+    const headers = { 'x-vendor-key': 'a-key-of-the-house' }
+    const id = await pending([
+      { ...at('/locked.png'), headers },
+      { ...at('/moved.png'), headers },
+    ])
+    await advance()
+    assert.deepEqual([(await read(id)).state, (await read(id)).files.length], ['succeeded', 2])
+    assert.deepEqual(keys, ['a-key-of-the-house', 'a-key-of-the-house', undefined])
+    const rows = await site.context.db.rows(
+      statement('all of a task', 'select t.*, a.* from task t left join attempt a on a.id = t.attempt_id'),
+      [],
+    )
+    const kept = JSON.stringify(rows, (_name, value) => (typeof value === 'bigint' ? `${value}` : value))
+    assert.ok(!kept.includes('a-key-of-the-house'))
+  } finally {
+    elsewhere.close()
+  }
+})
+
 test('a vendor that answered at once and cannot be asked again: given back, never started again', async () => {
   provider.next.push(async () => ({ state: 'done', outputs: [at('/gone.png')] }))
   const id = await submit()

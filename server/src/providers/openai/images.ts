@@ -5,10 +5,12 @@ import {
   type Output,
   ProviderError,
   type Step,
+  type Usage,
 } from '../../kernel/ports/provider.ts'
 import { encodeForm } from '../shared/form.ts'
 import { isObject, parseJson } from '../shared/json.ts'
 import { hasError, refusalInside, refusalOf } from '../shared/openai/refusal.ts'
+import { readTokens } from '../shared/openai/usage.ts'
 import { decodePicture, fileAt } from '../shared/pictures.ts'
 import { checkWaiting, notUnderstood, send } from '../shared/wire.ts'
 import { type Deployment, readDeployment } from './call.ts'
@@ -30,21 +32,34 @@ export async function makePictures(outbound: Outbound, job: ImageJob, call: Call
   const to = readDeployment(call.connection)
   checkJob(job)
   const outputs: Output[] = []
+  let tokens: Tokens = { inputTokens: 0, outputTokens: 0 }
   while (outputs.length < job.count) {
     const count = Math.min(job.count - outputs.length, to.options.picturesPerCall)
     try {
-      outputs.push(...(await ask(outbound, { ...job, count }, to, call)))
+      const made = await ask(outbound, { ...job, count }, to, call)
+      outputs.push(...made.outputs)
+      tokens = tokens && made.tokens && sumOf(tokens, made.tokens)
     } catch (error) {
       if (outputs.length === 0 || !(error instanceof ProviderError)) throw error
       // Whatever became of this call, pictures have been made: the job must not be started again.
       throw new ProviderError('ambiguous', `${error.message} (after ${outputs.length} pictures)`)
     }
   }
-  return { state: 'done', outputs }
+  const usage: Usage = { ...tokens, pictures: outputs.length }
+  return { state: 'done', outputs, usage }
 }
 
+/** Null as soon as one call does not say: a sum of the rest would be too low. */
+type Tokens = { inputTokens: number; outputTokens: number } | null
+type Made = { outputs: Output[]; tokens: Tokens }
+
+const sumOf = (a: NonNullable<Tokens>, b: NonNullable<Tokens>): NonNullable<Tokens> => ({
+  inputTokens: a.inputTokens + b.inputTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+})
+
 /** One call; as many pictures as it was asked for. */
-async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: CallOptions): Promise<Output[]> {
+async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: CallOptions): Promise<Made> {
   const { path, body, contentType } = await (job.kind === 'image_edit' ? editOf : generationOf)(
     job,
     to.options,
@@ -64,7 +79,8 @@ async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: Call
   if (!data) throw notUnderstood(to, 'with something that is not its JSON')
   // A task pays for all it asked for; some gateways ignore `n`, and say so by nothing else.
   if (data.length < job.count) throw notUnderstood(to, `with ${data.length} of ${job.count} pictures`)
-  return Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to)))
+  const outputs = await Promise.all(data.slice(0, job.count).map((one) => readPicture(one, to)))
+  return { outputs, tokens: readTokens(isObject(answer) ? answer.usage : null) }
 }
 
 function checkJob(job: ImageJob): void {

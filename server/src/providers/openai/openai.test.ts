@@ -345,6 +345,7 @@ describe('the wire of openai', () => {
         { url: 'https://cdn.example.com/a.png?sig=1' },
         { url: `${origin}/files/b.png`, isOperatorConfigured: true },
       ],
+      usage: { pictures: 2 },
     })
   })
 

@@ -5,6 +5,7 @@ import { isObject, parseJson } from '../json.ts'
 import { dataAddress } from '../pictures.ts'
 import { checkWaiting, notUnderstood, type Streamed, sendStreaming, type Wire } from '../wire.ts'
 import { hasError, refusalInside, refusalOf } from './refusal.ts'
+import { readTokens } from './usage.ts'
 
 /** On the wire, where each piece of a word is wrapped in some two hundred bytes. */
 const MAX_BYTES = 32 * 1024 * 1024
@@ -124,7 +125,7 @@ function createAnswer(to: Wire) {
   const take = (event: unknown): void => {
     if (hasError(event)) throw refusalInside(to, event)
     if (!isObject(event)) throw notUnderstood(to, 'with something that is not its JSON')
-    usage = readUsage(event.usage) ?? usage
+    usage = readTokens(event.usage) ?? usage
     const choice: unknown = Array.isArray(event.choices) ? event.choices[0] : null
     if (!isObject(choice)) return
     const said = isObject(choice.delta) ? choice.delta : choice.message
@@ -176,14 +177,4 @@ function reasonOf(finish: string | null): End['reason'] {
   if (finish === 'length' || finish === 'max_tokens') return 'length'
   if (finish === 'content_filter' || finish === 'sensitive') return 'content'
   return 'stop'
-}
-
-function readUsage(usage: unknown): End['usage'] {
-  if (!isObject(usage)) return null
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage
-  return isCount(inputTokens) && isCount(outputTokens) ? { inputTokens, outputTokens } : null
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0
 }
