@@ -161,6 +161,8 @@ test('a reply that does not end is ended when it has been worth its hold', async
   assert.equal(seen.aborted, true)
   const { charged, cost, said, is_cut, content } = await record(await lastTask(user))
   assert.deepEqual([charged, said, is_cut], [cost, 'done', true])
+  // One piece is what was on its way when the hold was reached.
+  assert.ok(halfWorth(content) - cost <= worth(0, 140), `${content.length} characters`)
   assert.equal(content, text)
   assert.deepEqual(await wallet(user), { available: BUDGET - cost, held: 0n, spent: cost })
   const before = seen.pieces
