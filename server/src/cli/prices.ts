@@ -3,6 +3,7 @@ import { listPrices, setPrice, setPriceRule, withdrawPriceRule } from '../kernel
 import type { PriceRule, SizePrice } from '../kernel/catalog/price-rule.ts'
 import { ruleInWords } from '../kernel/catalog/price-rule.ts'
 import type { Context } from '../kernel/context.ts'
+import { KernelError } from '../kernel/errors.ts'
 import { toText } from '../kernel/money.ts'
 import { readAmount } from './input.ts'
 import { UsageError, withSite } from './open.ts'
@@ -45,7 +46,12 @@ export function createPricesCommand(shared: (command: Command) => Command): Comm
     .description('take the rule of a model (name or number) away: it costs again what it did before')
     .action((model: string, options: Shared) =>
       withSite(options.site, async (context) => {
-        const fixed = await withdrawPriceRule(context, model)
+        const fixed = await withdrawPriceRule(context, model).catch((error) => {
+          if (!(error instanceof KernelError) || error.code !== 'input_invalid') throw error
+          throw new UsageError(
+            `${model} has no rule, or would have no price without it: then set one with "prices set".`,
+          )
+        })
         print(
           fixed === null
             ? `${model} costs what its tools or its kind do.`

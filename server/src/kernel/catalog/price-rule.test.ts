@@ -230,6 +230,6 @@ test('a rule in words', () => {
       ],
       roundTo: 1,
     }),
-    'credits for a second: 6 up to 921600 pixels, 12 above that; rounded up to multiples of 0.0001',
+    '6 credits for a second of up to 921600 pixels, 12 above that, rounded up to multiples of 0.0001',
   )
 })

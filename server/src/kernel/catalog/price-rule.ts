@@ -162,12 +162,10 @@ export function ruleInWords(rule: PriceRule): string {
     return `${amount(rule.inputPer1000)} credits per 1,000 tokens of input and ${amount(rule.outputPer1000)} per 1,000 of output${least}, ${rounded}`
   }
   const each = rule.unit === 'pictures' ? 'a picture' : 'a second'
-  const sizes = rule.sizes.map(({ mostPixels, credits: price }) =>
-    mostPixels === null
-      ? rule.sizes.length === 1
-        ? amount(price)
-        : `${amount(price)} above that`
-      : `${amount(price)} up to ${mostPixels} pixels`,
-  )
-  return `credits for ${each}: ${sizes.join(', ')}; ${rounded}`
+  const prices = rule.sizes.map(({ mostPixels, credits: price }, index) => {
+    if (index === 0)
+      return `${amount(price)} credits for ${each}${mostPixels === null ? '' : ` of up to ${mostPixels} pixels`}`
+    return `${amount(price)} ${mostPixels === null ? 'above that' : `up to ${mostPixels}`}`
+  })
+  return `${prices.join(', ')}, ${rounded}`
 }
