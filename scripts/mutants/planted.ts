@@ -32,9 +32,18 @@ const MEMBERSHIPS_SQL = 'server/src/kernel/memberships/extend.sql'
 const PROMOTIONS_SQL = 'server/src/kernel/promotions/promotions.sql'
 const PROMOTIONS_MIGRATION = 'server/migrations/0013-memberships-and-promotions.sql'
 const CALLBACK = 'server/src/kernel/payments/callback.ts'
+const PRICE_RULE = 'server/src/kernel/catalog/price-rule.ts'
+const QUOTE_TASK = 'server/src/kernel/generation/quote-task.ts'
+const COUNT_TOKENS = 'server/src/kernel/generation/count-tokens.ts'
+const WRITE = 'server/src/kernel/generation/write.ts'
+const WRITE_REPLY = 'server/src/kernel/assistant/write-reply.ts'
+const REPLY_SQL = 'server/src/kernel/assistant/reply.sql'
 
 const deals = (test: string) => ({ file: 'server/test/deals.test.ts', test })
 const credit = (test: string) => ({ file: 'server/src/dialects/ai-creator/credit.test.ts', test })
+const rule = (test: string) => ({ file: 'server/src/kernel/catalog/price-rule.test.ts', test })
+const metering = (test: string) => ({ file: 'server/test/metering.test.ts', test })
+const replies = (test: string) => ({ file: 'server/test/metering-replies.test.ts', test })
 const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
 const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
@@ -181,7 +190,11 @@ export const PLANTED: readonly Planted[] = [
     name: 'hold-forgotten-at-the-end',
     costs: 'The hold of a canceled or overdue task is never given back.',
     changes: [
-      change(ADVANCE_SQL, 'if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then', 'if false then'),
+      change(
+        ADVANCE_SQL,
+        'if resolve_hold_v1(p_key, v_task.hold_id, v_charge) is null then',
+        'if false then',
+      ),
     ],
     caughtBy: advance('an ambiguous start is never sent again; the deadline gives the hold back'),
   },
@@ -424,7 +437,8 @@ export const PLANTED: readonly Planted[] = [
       change(
         SUBMIT_SQL,
         `
-    and (p_subject = 'model:' || p_model or not exists (select from price where subject = 'model:' || p_model))`,
+    and (p_subject = 'model:' || p_model or coalesce((
+      select is_withdrawn from price where subject = 'model:' || p_model order by version desc limit 1), true))`,
         '',
       ),
     ],
@@ -475,7 +489,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'elsif not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then',
+        `elsif not quote_is_current_v3(p_model, p_model_states, p_price_subject, p_price_version,
+    p_explanation is not null) then`,
         'elsif false then',
       ),
     ],
@@ -487,8 +502,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         SUBMIT_SQL,
-        'if not quote_is_current_v2(v_model,',
-        'if false and not quote_is_current_v2(v_model,',
+        'if not quote_is_current_v3(v_model,',
+        'if false and not quote_is_current_v3(v_model,',
       ),
     ],
     caughtBy: ledger('a retry takes a new hold at the price of today'),
@@ -796,9 +811,9 @@ export const PLANTED: readonly Planted[] = [
     costs: 'Whoever was a member for a month never pays again.',
     changes: [
       change(
-        SUBMIT_SQL,
-        'where account_id = p_account and ends_at > now()) then',
-        'where account_id = p_account) then',
+        MEMBERSHIPS_SQL,
+        'where account_id = p_account and (ends_at > now() or lifetime_level is not null))',
+        'where account_id = p_account)',
       ),
     ],
     caughtBy: deals(
@@ -819,7 +834,7 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         MEMBERSHIPS_SQL,
-        'least(p_time, make_interval(secs => extract(epoch from v_ends - now())::float8))',
+        'least(p_time, make_interval(secs => extract(epoch from v_until - v_from)::float8))',
         'p_time',
       ),
     ],
@@ -1046,5 +1061,74 @@ export const PLANTED: readonly Planted[] = [
       ),
     ],
     caughtBy: credit('a failed payment is 40005 and leaves the order payable'),
+  },
+
+  // Metering
+  {
+    name: 'charge-above-the-hold',
+    costs: 'A vendor that counts too much is paid from credits that nobody holds.',
+    changes: [change(PRICE_RULE, 'return amount < held ? amount : held', 'return amount')],
+    caughtBy: rule(
+      'a charge is never more than is held, nor negative, and shows no fraction that the site does not',
+    ),
+  },
+  {
+    name: 'hold-the-usual-and-not-the-worst',
+    costs: 'A long text is written for what a short one holds.',
+    changes: [change(QUOTE_TASK, 'cost: credits(BigInt(metered.hold)), ', '')],
+    caughtBy: metering(
+      'a text holds the worst it can come to and pays for what its vendor counted; the rest is a row of the statement',
+    ),
+  },
+  {
+    name: 'input-estimated-and-not-bounded',
+    costs: 'A request in rare characters is held for at a third of what it costs.',
+    changes: [change(COUNT_TOKENS, "sum + Buffer.byteLength(text, 'utf8')", 'sum + text.length')],
+    caughtBy: {
+      file: 'server/src/kernel/generation/count-tokens.test.ts',
+      test: 'the most that a vendor can count is a token for each byte, and what stands around a message',
+    },
+  },
+  {
+    name: 'text-goes-on-past-its-hold',
+    costs: 'A vendor that heeds no bound writes on at the expense of the house.',
+    changes: [change(WRITE, 'isEnough: () => meter?.isSpent() ?? false', 'isEnough: () => false')],
+    caughtBy: metering(
+      'a text that does not end is ended when it has been worth its hold: the vendor is hung up on, the words are kept',
+    ),
+  },
+  {
+    name: 'reply-goes-on-past-its-hold',
+    costs: 'A reply that is not bounded at its vendor is written on at the expense of the house.',
+    changes: [
+      change(WRITE_REPLY, 'length > MOST_CHARACTERS || live.meter?.isSpent()', 'length > MOST_CHARACTERS'),
+    ],
+    caughtBy: replies('a reply that does not end is ended when it has been worth its hold'),
+  },
+  {
+    name: 'lost-reply-costs-its-hold',
+    costs: 'Whoever’s reply is cut off by a crash pays for the longest one there could have been.',
+    changes: [
+      change(
+        REPLY_SQL,
+        "else coalesce((p_task.explanation ->> 'charged')::bigint, 0) end",
+        'else p_task.cost end',
+      ),
+    ],
+    caughtBy: replies(
+      'however it ends, a reply pays for the words that are kept: stopped, lost, swept, closed',
+    ),
+  },
+  {
+    name: 'more-memory-than-was-held-for',
+    costs: 'A long conversation is sent whole, and held for as a short one.',
+    changes: [change(REPLY_SQL, ' and bytes <= coalesce(p_bytes, bytes)', '')],
+    caughtBy: replies('what was said before is held for, byte by byte, and no more of it is sent than that'),
+  },
+  {
+    name: 'rule-sold-as-a-fixed-price',
+    costs: 'A process of the version before sells by the output what is to be metered.',
+    changes: [change(SUBMIT_SQL, ' and (rule is not null) = p_is_metered', '')],
+    caughtBy: metering('whoever knows fixed prices alone is told that the price changed, and sells nothing'),
   },
 ]

@@ -703,6 +703,10 @@ test('verify finds holds that do not go with their tasks', async () => {
   assert.deepEqual(await findingsAfter(`update task set charged = 0 where id = ${done.id}`), [
     'holds: charged is not captured',
   ])
+  assert.deepEqual(
+    await findingsAfter(`update task set explanation = '{"charged": 1}' where id = ${done.id}`),
+    ['holds: explained is not charged'],
+  )
   assert.deepEqual(await findingsAfter(`update hold set state = 'released' where task_id = ${open.id}`), [
     'holds: settled before its task ended',
     'held',

@@ -5,10 +5,9 @@ import { resetPassword, setAccountState } from '../kernel/accounts/administer.ts
 import { listAccounts } from '../kernel/accounts/list.ts'
 import { createAccount } from '../kernel/accounts/register.ts'
 import { updateAccount } from '../kernel/accounts/update.ts'
-import { listPrices, setPrice, setSetting } from '../kernel/catalog/administer.ts'
+import { setSetting } from '../kernel/catalog/administer.ts'
 import type { Context } from '../kernel/context.ts'
-import type { Credits } from '../kernel/money.ts'
-import { parseCredits, toText } from '../kernel/money.ts'
+import { toText } from '../kernel/money.ts'
 import { showSettings } from '../kernel/settings.ts'
 import { adjustBalance } from '../kernel/wallet/adjust.ts'
 import { readBalance } from '../kernel/wallet/balance.ts'
@@ -17,10 +16,12 @@ import { readStatement } from '../kernel/wallet/statement.ts'
 import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { createCodesCommand } from './codes.ts'
-import { readSecretLine } from './input.ts'
+import { readAmount, readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
+import { createPricesCommand } from './prices.ts'
 import { print, printRows } from './table.ts'
+import { createTasksCommand } from './tasks.ts'
 import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
@@ -31,12 +32,13 @@ export function createAdminCommand(): Command {
   admin.addCommand(usersCommand())
   admin.addCommand(createModelsCommand(shared))
   admin.addCommand(createConnectionsCommand(shared))
-  admin.addCommand(pricesCommand())
+  admin.addCommand(createPricesCommand(shared))
   admin.addCommand(settingsCommand())
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
   admin.addCommand(createCodesCommand(shared))
   admin.addCommand(createTransactionsCommand())
+  admin.addCommand(createTasksCommand(shared))
   return admin
 }
 
@@ -212,36 +214,6 @@ async function adjust(
   )
 }
 
-function pricesCommand(): Command {
-  const prices = new Command('prices').description('prices: list, set')
-  shared(prices.command('list')).action((options: Shared) =>
-    withSite(options.site, async (context) => {
-      const names = new Map(context.catalog.models().map((model) => [`model:${model.id}`, model.name]))
-      const rows = (await listPrices(context)).map((price) => ({
-        of: names.get(price.subject) ?? price.subject.replace('kind:', 'every '),
-        credits: toText(price.credits),
-        version: price.version,
-        set_by: price.source,
-        since: price.created_at,
-      }))
-      printRows(rows, options.json ?? false)
-    }),
-  )
-  shared(prices.command('set <subject> <credits>'))
-    .description(
-      'the price of one output of a model (its name), of a kind, or of what starts from a picture (image:source)',
-    )
-    .action((subject: string, amount: string, options: Shared) =>
-      withSite(options.site, async (context) => {
-        const version = await setPrice(context, subject, readAmount(amount))
-        print(
-          `${subject} costs ${amount} credits from now on (version ${version}); tasks submitted before keep their price.`,
-        )
-      }),
-    )
-  return prices
-}
-
 function settingsCommand(): Command {
   const settings = new Command('settings').description('settings: list, set, reset')
   shared(settings.command('list')).action((options: Shared) =>
@@ -282,12 +254,6 @@ function presentAccount(account: AccountSummary) {
     credit_limit: toText(account.credit_limit),
     since: account.created_at,
   }
-}
-
-function readAmount(text: string): Credits {
-  const amount = parseCredits(text)
-  if (amount === null) throw new UsageError(`"${text}" is not an amount with at most four decimals.`)
-  return amount
 }
 
 function wholeNumber(name: string, text: string): number {

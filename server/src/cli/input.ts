@@ -1,3 +1,5 @@
+import type { Credits } from '../kernel/money.ts'
+import { parseCredits } from '../kernel/money.ts'
 import { UsageError } from './open.ts'
 
 /**
@@ -49,4 +51,11 @@ function compactJson(text: string): string | null {
   } catch {
     return null
   }
+}
+
+/** An amount of credits as it was typed. @throws UsageError */
+export function readAmount(text: string): Credits {
+  const amount = parseCredits(text)
+  if (amount === null) throw new UsageError(`"${text}" is not an amount with at most four decimals.`)
+  return amount
 }

@@ -409,6 +409,8 @@ export interface PlatformBinding {
 export interface Price {
   created_at: Generated<Date>;
   credits: bigint;
+  is_withdrawn: Generated<boolean>;
+  rule: Json | null;
   source: string;
   subject: string;
   version: number;
@@ -581,6 +583,7 @@ export interface Task {
   created_at: Generated<Date>;
   deadline: Date;
   due_at: Generated<Date>;
+  explanation: Json | null;
   failure: string | null;
   finished_at: Date | null;
   generation: Generated<number>;

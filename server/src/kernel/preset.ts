@@ -56,6 +56,8 @@ export type CatalogPreset = {
   vendors?: readonly { name: string; title: string }[]
   /** Price of one output, by kind, for models without a price of their own. */
   prices: Readonly<Partial<Record<TaskKind, Credits>>>
+  /** What amounts that are measured are rounded up to: whole credits, where a document shows no fractions. */
+  chargeStep: Credits
   /** The same for what starts from a picture, where that costs something else. */
   sourcePrices?: Readonly<Partial<Record<TaskKind, Credits>>>
 }

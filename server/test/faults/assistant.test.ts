@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { openCluster } from '../../src/db/embedded/cluster.ts'
 import { plaza } from '../../src/dialects/plaza/dialect.ts'
+import { setPriceRule } from '../../src/kernel/catalog/administer.ts'
 import type { Context } from '../../src/kernel/context.ts'
+import type { Credits } from '../../src/kernel/money.ts'
 import { units } from '../../src/kernel/money.ts'
 import { readBalance } from '../../src/kernel/wallet/balance.ts'
 import { createSite } from '../../src/site.ts'
@@ -35,11 +37,37 @@ async function beside<Result>(dataDir: string, look: (context: Context) => Promi
 
 type Answer = { code: number; data: Record<string, unknown> }
 
+const options = { skip: process.platform !== 'linux' && 'needs /proc', timeout: 120_000 }
+
 // The rig finds its victims in /proc.
-test('kill -9 of the api process in the middle of a stream: the words are kept, one outcome, one charge, no second call', {
-  skip: process.platform !== 'linux' && 'needs /proc',
-  timeout: 120_000,
-}, async () => {
+test(
+  'kill -9 of the api process in the middle of a stream: the words are kept, one outcome, one charge, no second call',
+  options,
+  () => killInTheMiddle(async () => {}, units(1)),
+)
+
+test(
+  'kill -9 in the middle of a metered reply: what is on record is what was counted, and is charged',
+  options,
+  () =>
+    killInTheMiddle(
+      (context) =>
+        setPriceRule(context, context.catalog.quote('chat', null, 1).model.name, {
+          unit: 'tokens',
+          inputPer1000: 0,
+          outputPer1000: 10_000_000,
+          minimum: 0,
+          roundTo: 1,
+        }),
+      // Five characters, about four tokens, each a credit.
+      units(4),
+    ),
+)
+
+async function killInTheMiddle(
+  prepare: (context: Context) => Promise<unknown>,
+  paid: Credits,
+): Promise<void> {
   const vendor = await startOpenAiStandIn()
   const machine = await startMachine({
     site: 'plaza',
@@ -53,7 +81,10 @@ test('kill -9 of the api process in the middle of a stream: the words are kept, 
     },
   })
   try {
-    const user = await beside(machine.dataDir, (context) => createUser(context, units(100)))
+    const user = await beside(machine.dataDir, async (context) => {
+      await prepare(context)
+      return createUser(context, units(10_000))
+    })
     const call = async (method: string, path: string): Promise<Answer> => {
       const answer = await fetch(`${machine.url}/api/v1${path}`, {
         method,
@@ -101,7 +132,7 @@ test('kill -9 of the api process in the middle of a stream: the words are kept, 
     assert.equal((messages as { status: string }[]).at(-1)?.status, 'interrupted')
     assert.equal(vendor.seen.length, 1, 'the vendor was asked once')
     const { available, held } = await beside(machine.dataDir, (context) => readBalance(context, user))
-    assert.deepEqual([available, held], [units(99), 0n])
+    assert.deepEqual([available, held], [units(10_000) - paid, 0n])
     const verified = await machine.atelier('ledger', 'verify', '--site', 'plaza')
     assert.equal(verified.code, 0, verified.output)
   } finally {
@@ -109,4 +140,4 @@ test('kill -9 of the api process in the middle of a stream: the words are kept, 
     await machine.clear({ keep: false })
     await vendor.close()
   }
-})
+}

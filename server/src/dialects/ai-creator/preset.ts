@@ -25,6 +25,7 @@ export const preset: Preset = {
     { name: 'deck_model', title: 'PPT生成', description: '主题和大纲生成演示文稿', kind: 'deck' },
   ],
   prices: { text: units(10), image: units(20), video: units(50), deck: units(30) },
+  chargeStep: units(1),
   writingTools: WRITING_TOOLS,
   packages: [],
   methods: ['alipay', 'wechat', 'balance'],

@@ -1,4 +1,4 @@
-import { units } from '../../kernel/money.ts'
+import { credits, units } from '../../kernel/money.ts'
 import type { Preset } from '../../kernel/preset.ts'
 
 const HOUR_MS = 3_600_000
@@ -15,6 +15,7 @@ export const preset: Preset = {
   codeMail: null,
   models: [{ name: 'vision_model', title: 'Picture analysis', description: '图片分析', kind: 'vision' }],
   prices: {},
+  chargeStep: credits(1n),
   packages: [],
   methods: ['alipay', 'wxpay'],
   // The document's jump_url is a signed submit.php, made here without asking the gateway.

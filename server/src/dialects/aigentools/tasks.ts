@@ -179,7 +179,8 @@ function presentTask(task: Task, view: View) {
     max_retries: task.mostAttempts - 1,
     error_log: task.failure === null ? '' : FAILURE_MESSAGES[task.failure],
     remote_task_id: task.remoteId ?? '',
-    cost: toNumber(task.cost),
+    // The price while it runs; what was paid once it is done, where that is measured or fewer came.
+    cost: toNumber(task.state === 'succeeded' ? task.charged : task.cost),
     created_at: presentTime(task.createdAt),
     updated_at: presentTime(task.updatedAt),
   }

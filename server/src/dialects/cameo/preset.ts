@@ -34,6 +34,7 @@ export const preset: Preset = {
     { name: 'google', title: 'Google' },
   ],
   prices: { image: units(10), video: units(50), text: units(1), chat: units(1) },
+  chargeStep: units(1),
   sourcePrices: { image: units(15), video: units(60) },
   packages: [],
   methods: ['alipay', 'wechat'],

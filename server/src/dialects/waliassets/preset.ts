@@ -41,6 +41,7 @@ export const preset: Preset = {
     { name: 'animation_model', title: '动画生成', description: '文字或图片生成视频', kind: 'video' },
   ],
   prices: { image: units(20), video: units(100) },
+  chargeStep: units(1),
   packages: PACKAGES.map(([tokens, priceFen]) => ({
     id: `package_${tokens}`,
     name: `${tokens} Tokens`,

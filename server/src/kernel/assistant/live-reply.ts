@@ -1,8 +1,11 @@
+import type { Meter } from '../generation/meter.ts'
 import type { Reply, ReplyEnding, ReplyFollower, ReplySource } from './reply.ts'
 
 /** A reply that this process writes. */
 export type LiveReply = ReplySource & {
   generation: number
+  /** What counts its words, where that is what it costs. */
+  meter: Meter | null
   /** Everything so far. */
   text: () => string
   /** Whether there are words that are not on record yet. */
@@ -33,10 +36,11 @@ export function createLiveReply(options: {
   taskId: bigint
   conversationId: bigint
   generation: number
+  meter: Meter | null
   goesOn: boolean
   onFirstText: () => void
 }): LiveReply {
-  const { taskId, conversationId, generation, onFirstText } = options
+  const { taskId, conversationId, generation, meter, onFirstText } = options
   const followers = new Set<ReplyFollower>()
   const abort = new AbortController()
   const { promise: ended, resolve } = Promise.withResolvers<void>()
@@ -76,6 +80,7 @@ export function createLiveReply(options: {
     taskId,
     conversationId,
     generation,
+    meter,
     open,
     text: () => text,
     isNew: () => text.length > kept,
@@ -87,6 +92,7 @@ export function createLiveReply(options: {
     say: (piece) => {
       const isFirst = text === ''
       text += piece
+      meter?.take(piece)
       for (const follower of followers) follower.onText(piece)
       if (isFirst) onFirstText()
     },

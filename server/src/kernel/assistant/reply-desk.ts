@@ -22,7 +22,7 @@ const LOOK_EVERY_MS = 1_000
 
 const keepReplies = statement(
   'keep replies',
-  'select task_id, is_held, is_stop_asked from keep_replies_v1($1, $2, $3, make_interval(secs => $4))',
+  'select task_id, is_held, is_stop_asked from keep_replies_v2($1, $2, $3, $4, make_interval(secs => $5))',
 )
 
 type Kept = { task_id: bigint; is_held: boolean; is_stop_asked: boolean }
@@ -72,6 +72,10 @@ function openDesk(context: Context): ReplyDesk {
       due.map(({ taskId }) => taskId),
       due.map(({ generation }) => generation),
       words,
+      // Of the same moment as the words.
+      due.map(({ meter }, at) =>
+        meter && words[at] !== null ? JSON.stringify(meter.settle().explanation) : null,
+      ),
       LEASE_MS / 1000,
     ])
     for (const [at, reply] of due.entries()) {

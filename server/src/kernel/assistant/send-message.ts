@@ -2,6 +2,10 @@ import { statement } from '../../db/database.ts'
 import type { Quote } from '../catalog/catalog.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
+import { MOST_TOKENS_AROUND_A_MESSAGE, mostTokensOf } from '../generation/count-tokens.ts'
+import type { Metered } from '../generation/explanation.ts'
+import { createMeter } from '../generation/meter.ts'
+import { withHold } from '../generation/quote-task.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
 import { credits } from '../money.ts'
 import type { TextMessage } from '../ports/provider.ts'
@@ -44,13 +48,14 @@ type Begun = {
   conversation_id: bigint | null
   available: bigint | null
   memory: TextMessage[] | null
+  held: bigint | null
 }
 
 const beginReply = statement(
   'begin reply',
-  `select outcome, task_id, conversation_id, available, memory from begin_reply_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+  `select outcome, task_id, conversation_id, available, memory, held from begin_reply_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
      $11, $12, $13, $14, $15, $16, $17, $18, make_interval(secs => $19), make_interval(secs => $20), $21, $22, $23, $24, $25,
-     $26)`,
+     $26, $27, $28)`,
 )
 
 /**
@@ -114,7 +119,13 @@ async function beginOrJoin(
   const budget = Math.max(0, memoryTokens - tokens - estimateTokens(chatTemplate.system))
   // A price that changed since the catalogue was read is quoted again; it cannot change faster than this.
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote('chat', message.model, 1)
+    const asked = context.catalog.quote('chat', message.model, 1)
+    const memoryBytes = asked.rule ? await readMemoryBytes(context, actor, message, budget) : null
+    const quote = withHold(context, asked, () => ({
+      unit: 'tokens',
+      inputTokens: mostTokensOf([chatTemplate.system, content]) + (memoryBytes ?? 0),
+      outputTokens: preset.assistantReplyTokens ?? USUAL_REPLY_TOKENS,
+    }))
     const channels = chooseChannels(context, quote)
     const [first] = channels
     if (!first) throw refusal('reply_failed', { reason: 'unavailable' })
@@ -146,10 +157,12 @@ async function beginOrJoin(
       message.origin.ip,
       message.origin.device,
       preset.membersGenerateFree ?? false,
+      quote.metered && JSON.stringify(quote.metered),
+      memoryBytes,
     ])
     switch (row?.outcome) {
       case 'begun':
-        return begin(context, message, channels, row, content)
+        return begin(context, message, channels, row, content, quote.metered)
       case 'repeated': {
         if (row.task_id === null) throw new Error('a stored key always has its task')
         return findReply(context, actor, row.task_id)
@@ -171,25 +184,52 @@ async function beginOrJoin(
         await context.catalog.reload()
         break
       default:
-        throw new Error(`begin_reply_v1 answered ${row?.outcome}`)
+        throw new Error(`begin_reply_v2 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')
+}
+
+const readBytes = statement(
+  'bytes of memory',
+  `select coalesce(sum(octet_length(m ->> 'text') + $4::int), 0)::bigint as bytes
+   from conversation c, jsonb_array_elements(conversation_memory_v2(c.id, $3, null)) m
+   where c.id = $1 and c.account_id = $2`,
+)
+
+/**
+ * How much a hold has to pay for of what the conversation said before. What is said between here and the reply's
+ * beginning leaves no more room: the oldest is then forgotten instead.
+ */
+async function readMemoryBytes(
+  context: Context,
+  actor: Pick<Actor, 'accountId'>,
+  { conversationId }: NewMessage,
+  budget: number,
+): Promise<number> {
+  if (conversationId === null) return 0
+  const values = [conversationId, actor.accountId, budget, MOST_TOKENS_AROUND_A_MESSAGE]
+  const [row] = await context.db.rows<{ bytes: bigint }>(readBytes, values)
+  return Number(row?.bytes ?? 0n)
 }
 
 function begin(
   context: Context,
   message: NewMessage,
   channels: readonly Served[],
-  { task_id, conversation_id, memory }: Begun,
+  { task_id, conversation_id, memory, held }: Begun,
   content: string,
+  metered: Metered | null,
 ): Reply {
   if (task_id === null || conversation_id === null) throw new Error('what has begun has its numbers')
   const desk = deskOf(context)
+  const messages = [...(memory ?? []), { role: 'user', text: content } as const]
+  const texts = [chatTemplate.system, ...messages.map(({ text }) => text)]
   const live = createLiveReply({
     taskId: task_id,
     conversationId: conversation_id,
     generation: 1,
+    meter: metered && createMeter(metered, texts, credits(held ?? 0n)),
     goesOn: message.whenLeft === undefined,
     onFirstText: desk.keepSoon,
   })
@@ -199,8 +239,11 @@ function begin(
     kind: 'text',
     purpose: chatTemplate.name,
     system: chatTemplate.system,
-    messages: [...(memory ?? []), { role: 'user', text: content }],
-    maxTokens: context.preset.assistantReplyTokens ?? USUAL_REPLY_TOKENS,
+    messages,
+    maxTokens:
+      metered?.most.unit === 'tokens'
+        ? metered.most.outputTokens
+        : (context.preset.assistantReplyTokens ?? USUAL_REPLY_TOKENS),
     temperature: chatTemplate.temperature,
   } as const
   void writeReply(context, live, channels, job, LONGEST_MS)

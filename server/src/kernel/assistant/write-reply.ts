@@ -5,7 +5,7 @@ import type { Channel } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
 import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
-import type { Provider, ProviderErrorKind, TextJob } from '../ports/provider.ts'
+import type { Provider, ProviderErrorKind, TextJob, Usage } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { estimateTokens } from './estimate-tokens.ts'
 import type { LiveReply } from './live-reply.ts'
@@ -25,11 +25,13 @@ type Outcome = {
   failure: Failure | null
   /** The provider's own words, for operators. */
   error: string | null
+  /** As the vendor counted it. */
+  usage?: Usage | null
 }
 
 const endReply = statement(
   'end reply',
-  'select is_ended, has_text from end_reply_v1($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+  'select is_ended, has_text from end_reply_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
 )
 const retryReply = statement('retry reply', 'select retry_reply_v1($1, $2, $3, $4) as done')
 const readEnding = statement(
@@ -42,8 +44,9 @@ const readEnding = statement(
  * Has a reply written, hands it on as it comes and ends its task. The first channel's attempt is on record before this is
  * called; another channel is asked only when the one before is known not to have done anything (money rule 6).
  *
- * The rule of what it costs (docs/decisions/0014): its price when the vendor wrote anything, also when nobody waited for
- * the rest; nothing when not a word came, or when the vendor refused what it was asked.
+ * The rule of what it costs (docs/decisions/0014 and 0017): its price, or what its words come to, when the vendor wrote
+ * anything, also when nobody waited for the rest; nothing when not a word came, or when the vendor refused what it was
+ * asked.
  *
  * Never throws.
  */
@@ -120,6 +123,8 @@ async function askEach(
   }
 }
 
+const DONE = { state: 'done', failure: null, error: null } as const
+
 /** One call. @throws ProviderError, also for an answer that is none */
 async function ask(
   context: Context,
@@ -139,14 +144,14 @@ async function ask(
       if (part.type === 'end') {
         if (part.reason === 'content') throw new ProviderError('content', 'the vendor refused to answer')
         if (live.text().trim() === '') throw new ProviderError('failed', 'the provider wrote nothing')
-        return { state: 'done', isCut: part.reason === 'length', failure: null, error: null }
+        return { ...DONE, isCut: part.reason === 'length', usage: part.usage }
       }
       // PostgreSQL has no character 0.
       const text = part.text.includes('\0') ? part.text.replaceAll('\0', '') : part.text
       if (text === '') continue
       length += text.length
       live.say(text)
-      if (length > MOST_CHARACTERS) return { state: 'done', isCut: true, failure: null, error: null }
+      if (length > MOST_CHARACTERS || live.meter?.isSpent()) return { ...DONE, isCut: true }
     }
     throw new ProviderError('ambiguous', 'the text broke off')
   } finally {
@@ -197,6 +202,7 @@ async function settle(context: Context, live: LiveReply, outcome: Outcome): Prom
   const text = live.text()
   const hasAnswer = outcome.state !== 'failed' && text.trim() !== ''
   if (!live.isLost()) {
+    const settlement = hasAnswer ? (live.meter?.settle(outcome.usage) ?? null) : null
     const [row] = await persist<{ is_ended: boolean; has_text: boolean | null }>(context, [
       context.keys.chain,
       live.taskId,
@@ -207,6 +213,8 @@ async function settle(context: Context, live: LiveReply, outcome: Outcome): Prom
       outcome.isCut,
       outcome.failure,
       outcome.error,
+      settlement?.charge ?? null,
+      settlement && JSON.stringify(settlement.explanation),
     ])
     if (row?.is_ended) {
       if (hasAnswer && outcome.state !== 'failed') return { state: outcome.state }

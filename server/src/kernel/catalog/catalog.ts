@@ -9,6 +9,7 @@ import type { Json } from '../ports/provider.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
 import type { Declaration } from './declaration.ts'
+import type { PriceRule } from './price-rule.ts'
 
 /** A connection as the database has it: `sealed` holds the key and the headers, encrypted, in base64. */
 export type SealedConnection = { url: string; sealed: string; options: { [name: string]: Json } }
@@ -38,8 +39,11 @@ export type Model = {
   channels: readonly Channel[]
 }
 
-/** What something costs now, with the version that a submission is checked against. */
-export type Quote = { model: Model; subject: string; version: number; cost: Credits }
+/**
+ * What something costs now, with the version that a submission is checked against. Where the price is a rule, `cost` is
+ * what is usual; what a task then holds is a matter of the task (generation/quote-task.ts).
+ */
+export type Quote = { model: Model; subject: string; version: number; cost: Credits; rule: PriceRule | null }
 
 /** Models, prices and settings as last read. What it says may be a moment old; the ledger never relies on it. */
 export type Catalog = {
@@ -69,7 +73,7 @@ type ModelRow = Omit<Model, 'isDefault' | 'channels'> & {
   is_default: boolean
   channels: ChannelJson[] | null
 }
-type PriceRow = { subject: string; version: number; credits: bigint }
+type PriceRow = { subject: string; version: number; credits: bigint; rule: PriceRule | null }
 type SettingRow = { name: string; value: unknown }
 
 /** A channel as JSON, over `channel c left join connection k`; `toChannel` reads it. */
@@ -105,7 +109,8 @@ const readModels = statement(
 )
 const readPrices = statement(
   'read prices',
-  'select distinct on (subject) subject, version, credits from price order by subject, version desc',
+  `select subject, version, credits, rule from (
+     select distinct on (subject) * from price order by subject, version desc) latest where not is_withdrawn`,
 )
 const readSettings = statement(
   'read settings',
@@ -177,7 +182,7 @@ export async function openCatalog(
         prices.get(`kind:${kind}`)
       if (!price) throw new Error(`no price for model ${model.id}, nor for its kind ${kind}`)
       const cost = credits(price.credits * BigInt(count))
-      return { model, subject: price.subject, version: price.version, cost }
+      return { model, subject: price.subject, version: price.version, cost, rule: price.rule }
     },
     reload,
     close: () => {

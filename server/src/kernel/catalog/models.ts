@@ -53,7 +53,8 @@ const COLUMNS = `m.id, m.title, m.description, m.kind, m.state, m.vendor, m.decl
      'options', coalesce(k.options, '{}'))
    from channel c left join connection k on k.id = c.connection_id where c.model_id = m.id and c.enabled
    order by (k.name = 'model:' || m.id) desc nulls last, c.id limit 1) as serving,
-  coalesce((select credits from price where subject = 'model:' || m.id order by version desc limit 1),
+  coalesce((select case when not is_withdrawn then credits end from price where subject = 'model:' || m.id
+     order by version desc limit 1),
     (select credits from price where subject = 'kind:' || m.kind order by version desc limit 1)) as price`
 
 function toDetails(row: Row): ModelDetails {
@@ -194,6 +195,7 @@ export async function updateModel(
       [id],
     )
     if (!before || !states.includes(before.state)) throw refusal('model_not_found', { model: String(id) })
+    if (kind !== undefined && kind !== before.kind) await assertUnmetered(within, id)
     if (keepsDefault && before.isDefault && state !== undefined && state !== 'open')
       await passDefaultOn(within, id, before.kind)
     await within.rows(changeModel, [
@@ -234,12 +236,24 @@ async function inForce(context: Context, id: bigint): Promise<ModelDetails> {
   return readModel(context, id, STATES)
 }
 
-// A price that stays the same is no new version.
+const ruleInForce = statement(
+  'rule of model',
+  `select rule is not null as "isMetered" from price where subject = 'model:' || $1::bigint
+   order by version desc limit 1`,
+)
+
+/** What is counted of one kind is nothing that another makes. @throws input_invalid */
+async function assertUnmetered(within: Queryable, id: bigint): Promise<void> {
+  const [price] = await within.rows<{ isMetered: boolean }>(ruleInForce, [id])
+  if (price?.isMetered) throw refusal('input_invalid', { field: 'kind', problem: 'format' })
+}
+
+// A price that stays the same is no new version; so whoever sends back what a rule usually comes to keeps the rule.
 const setOwnPrice = statement(
   'set own price of model',
   `insert into price (subject, version, credits, source)
    select $1, coalesce(max(version), 0) + 1, $2, 'operator' from price where subject = $1
-   having (array_agg(credits order by version desc))[1] is distinct from $2::bigint`,
+   having (array_agg(case when not is_withdrawn then credits end order by version desc))[1] is distinct from $2::bigint`,
 )
 
 function checkPrice(price: Credits): void {

@@ -110,15 +110,17 @@ end $$;
 
 -- Ends a task, settles its hold and records its files in one statement. p_charge is what it really cost, at
 -- most what was held. p_text is what was written, for a task that writes, and p_is_cut whether it ends too early.
+-- p_explanation says why it costs that; with null, what is on record of its price goes on saying so.
 -- Returns false when the worker's claim is stale: then nothing has changed.
-create or replace function finish_task_v2(
+create or replace function finish_task_v3(
   p_key bytea, p_task bigint, p_generation int, p_state text, p_charge bigint, p_failure text, p_error text,
-  p_files jsonb, p_text text, p_is_cut boolean) returns boolean
+  p_files jsonb, p_text text, p_is_cut boolean, p_explanation jsonb) returns boolean
 language plpgsql as $$
 declare
   v_task task;
 begin
   update task set state = p_state, worker = null, charged = p_charge, failure = p_failure,
+    explanation = coalesce(p_explanation, explanation) || jsonb_build_object('charged', p_charge),
     progress = case when p_state = 'succeeded' then 100 else progress end,
     updated_at = now(), finished_at = now()
   where id = p_task and generation = p_generation and state = 'running'
@@ -146,6 +148,15 @@ begin
   return true;
 end $$;
 
+-- For a worker of a version that knows fixed prices alone, beside this one: a metered task then costs its whole hold.
+create or replace function finish_task_v2(
+  p_key bytea, p_task bigint, p_generation int, p_state text, p_charge bigint, p_failure text, p_error text,
+  p_files jsonb, p_text text, p_is_cut boolean) returns boolean
+language sql as $$
+  select finish_task_v3(p_key, p_task, p_generation, p_state, p_charge, p_failure, p_error, p_files, p_text, p_is_cut,
+    null)
+$$;
+
 -- For a worker of a version that writes no texts, beside this one.
 create or replace function finish_task_v1(
   p_key bytea, p_task bigint, p_generation int, p_state text, p_charge bigint, p_failure text, p_error text,
@@ -156,7 +167,7 @@ $$;
 
 -- Ends a task that no worker may finish any more (canceled by its owner, or past its deadline) and gives the
 -- hold back. Raising the generation makes whatever a worker still does of no effect. Returns the ids ended.
--- A reply costs by its one rule, however it ends: its price when anything was written.
+-- A reply costs by its one rule, however it ends: what is on record of it, when anything was written.
 create or replace function end_tasks_v1(
   p_key bytea, p_tasks bigint[], p_account bigint, p_states text[], p_state text, p_failure text)
 returns setof bigint language plpgsql as $$
@@ -175,8 +186,11 @@ begin
     v_charge := 0;
     if v_task.kind = 'chat' then
       perform from wallet where account_id = v_task.account_id for no key update;
-      v_charge := settle_message_v1(v_task.id, v_task.cost, 'broken', null, null, true);
-      update task set charged = v_charge where id = v_task.id and v_charge > 0;
+      v_charge := settle_message_v1(v_task.id, cost_on_record_v1(v_task), 'broken', null, null, true);
+    end if;
+    if v_charge > 0 or v_task.explanation is not null then
+      update task set charged = v_charge, explanation = explanation || jsonb_build_object('charged', v_charge)
+      where id = v_task.id;
     end if;
     if resolve_hold_v1(p_key, v_task.hold_id, v_charge) is null then
       raise exception 'hold % of open task % was settled before', v_task.hold_id, v_task.id

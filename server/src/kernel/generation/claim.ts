@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import type { Json } from '../ports/provider.ts'
+import type { Metered } from './explanation.ts'
 import type { TaskInput } from './task-input.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */
@@ -13,7 +14,11 @@ type Claim = {
   id: bigint
   account_id: bigint
   model_id: bigint
+  price_subject: string
+  price_version: number
   cost: bigint
+  /** How the hold was measured; null where the price is fixed. */
+  explanation: Metered | null
   generation: number
   attempts: number
   max_attempts: number

@@ -4,11 +4,12 @@ import { refusal } from '../errors.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
+import { quoteTask } from './quote-task.ts'
 import { APPROVAL_MS, OPEN_MODELS, type Submission } from './submit.ts'
 import type { Task, TaskName, TaskReach } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { narrowerPriceOf, outputsOf, sourceOf } from './task-input.ts'
+import { sourceOf } from './task-input.ts'
 
 /** What an edited task is to do from now on. */
 export type Edit = TaskInput & {
@@ -23,13 +24,13 @@ const readSource = statement('source of task', `select input ->> 'source' as sou
 
 const editTaskStatement = statement(
   'edit task',
-  `select outcome, available, was_member from edit_task_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-     make_interval(secs => $14), $15, $16, $17)`,
+  `select outcome, available, was_member from edit_task_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17, $18)`,
 )
 
 /**
  * Replaces what a task within reach is to do, as long as it has not begun. With another model it is priced anew,
- * at its owner's expense. Where tasks need approval, an edited one needs it again: what was approved is not what
+ * at its owner's expense, and always where the price is measured. Where tasks need approval, an edited one needs it again: what was approved is not what
  * would run (facts/aigentools.md, B5).
  *
  * @throws task_not_found, task_not_editable, insufficient_credits, model_not_found, input_invalid
@@ -61,7 +62,7 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
   const { preset } = context
   const { kind, input, origin, modelStates = OPEN_MODELS } = edit
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(kind, edit.model, outputsOf(edit), modelStates, narrowerPriceOf(edit))
+    const quote = quoteTask(context, edit, edit.model, modelStates)
     const [row] = await context.db.rows<{
       outcome: string
       available: bigint | null
@@ -84,6 +85,7 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
       origin.ip,
       origin.device,
       context.preset.membersGenerateFree ?? false,
+      quote.metered && JSON.stringify(quote.metered),
     ])
     switch (row?.outcome) {
       case 'edited':
@@ -100,7 +102,7 @@ async function write(context: Context, reach: TaskReach, task: Task, edit: Edit)
         await context.catalog.reload()
         break
       default:
-        throw new Error(`edit_task_v2 answered ${row?.outcome}`)
+        throw new Error(`edit_task_v3 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

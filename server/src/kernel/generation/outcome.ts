@@ -11,7 +11,7 @@ import type { StoredFile } from '../works/store-outputs.ts'
 import { storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
 import { learnFrom } from './estimate.ts'
-import { outputsOf } from './task-input.ts'
+import { settleMade } from './settle-made.ts'
 import type { Writing } from './write.ts'
 
 // What becomes of a task after a step of its provider. Every write is fenced by the claim's generation.
@@ -20,7 +20,7 @@ type Ended = { done: boolean }
 
 const finishTask = statement(
   'finish task',
-  'select finish_task_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as done',
+  'select finish_task_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as done',
 )
 const awaitOperation = statement(
   'await operation',
@@ -154,6 +154,7 @@ export async function giveUp(
     null,
     null,
     false,
+    null,
   ]
   await context.db.rows(finishTask, values)
   context.events.publish('task', task.id)
@@ -186,17 +187,19 @@ export async function complete(
     await settleUnstorable(context, task, provider, error, signal)
     return
   }
+  const { charge, explanation } = settleMade(task, files, step.usage, writing?.settlement ?? null)
   const values = [
     context.keys.chain,
     task.id,
     task.generation,
     'succeeded',
-    priceOf(task, step.outputs.length),
+    charge,
     null,
     null,
     JSON.stringify(files),
     writing?.text ?? null,
     writing?.isCut ?? false,
+    JSON.stringify(explanation),
   ]
   const [ended] = await persist<Ended>(context, signal, finishTask, values)
   if (ended?.done) {
@@ -204,13 +207,6 @@ export async function complete(
     await learnFrom(context, task)
     await removeEarlier(context, task)
   } else await removeUnclaimed(context, task, files)
-}
-
-/** Nobody pays for pictures that did not come: a vendor that makes fewer than were asked for is paid for those. */
-function priceOf(task: Claimed, made: number): bigint {
-  if (task.kind !== 'image') return task.cost
-  const wanted = BigInt(outputsOf(task))
-  return BigInt(made) < wanted ? (task.cost * BigInt(made)) / wanted : task.cost
 }
 
 const claimedFiles = statement('claimed files', 'select store_key from file where store_key = any ($1)')

@@ -2,17 +2,17 @@ import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { credits } from '../money.ts'
+import { quoteTask } from './quote-task.ts'
 import { OPEN_MODELS } from './submit.ts'
 import type { Task, TaskName } from './task.ts'
 import { readTask } from './task.ts'
 import type { TaskInput } from './task-input.ts'
-import { narrowerPriceOf, outputsOf } from './task-input.ts'
 
 const readForRetry = statement('task for retry', 'select model_id, kind, input from task where id = $1')
 
 const retryTaskStatement = statement(
   'retry task',
-  'select outcome, available, was_member from retry_task_v3($1, $2, $3, $4, $5, $6, $7, $8, make_interval(secs => $9), $10, $11, $12)',
+  'select outcome, available, was_member from retry_task_v4($1, $2, $3, $4, $5, $6, $7, $8, make_interval(secs => $9), $10, $11, $12, $13)',
 )
 
 /**
@@ -33,13 +33,7 @@ export async function retryTask(
   const [stored] = await context.db.rows<TaskInput & { model_id: bigint }>(readForRetry, [task.id])
   if (!stored) throw refusal('task_not_found', { id: task.handle })
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(
-      stored.kind,
-      stored.model_id,
-      outputsOf(stored),
-      OPEN_MODELS,
-      narrowerPriceOf(stored),
-    )
+    const quote = quoteTask(context, stored, stored.model_id, OPEN_MODELS)
     const [row] = await context.db.rows<{
       outcome: string
       available: bigint | null
@@ -57,6 +51,7 @@ export async function retryTask(
       origin.ip,
       origin.device,
       context.preset.membersGenerateFree ?? false,
+      quote.metered && JSON.stringify(quote.metered),
     ])
     switch (row?.outcome) {
       case 'retried':
@@ -77,7 +72,7 @@ export async function retryTask(
         await context.catalog.reload()
         break
       default:
-        throw new Error(`retry_task_v3 answered ${row?.outcome}`)
+        throw new Error(`retry_task_v4 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -22,14 +22,25 @@ create or replace function work_title_v1(p_input jsonb) returns text language sq
 $$;
 
 -- What was quoted must still be so: the model is in a state it may be used in (open, unless an administrator
--- asks), no price of its own has come, the version is the latest. A cached catalogue never sells what is closed,
--- nor at a stale price.
+-- asks), no price of its own has come or gone, the version is the latest, and it is for what was quoted: for one output, or
+-- a rule. A cached catalogue never sells what is closed, nor at a stale price.
+create or replace function quote_is_current_v3(
+  p_model bigint, p_states text[], p_subject text, p_version int, p_is_metered boolean) returns boolean
+language sql stable as $$
+  select exists (select from model where id = p_model and state = any (p_states))
+    and (p_subject = 'model:' || p_model or coalesce((
+      select is_withdrawn from price where subject = 'model:' || p_model order by version desc limit 1), true))
+    and exists (
+      select from (
+        select version, rule, is_withdrawn from price where subject = p_subject order by version desc limit 1) latest
+      where version = p_version and not is_withdrawn and (rule is not null) = p_is_metered)
+$$;
+
+-- For whoever knows of no rules: a price that is one must not be taken for a price of one output.
 create or replace function quote_is_current_v2(p_model bigint, p_states text[], p_subject text, p_version int)
 returns boolean
 language sql stable as $$
-  select exists (select from model where id = p_model and state = any (p_states))
-    and (p_subject = 'model:' || p_model or not exists (select from price where subject = 'model:' || p_model))
-    and p_version = (select max(version) from price where subject = p_subject)
+  select quote_is_current_v3(p_model, p_states, p_subject, p_version, false)
 $$;
 
 -- Takes from the wallet what a call costs its account, for hold p_hold of task p_task: nothing from a member where
@@ -67,11 +78,12 @@ $$;
 -- 'account_ended'. `available` is the balance when the outcome is 'insufficient', and `was_member` then says whether
 -- a membership has lapsed.
 -- p_state is 'queued', or 'awaiting_approval' with p_time_allowed as long as an approval may take.
-create or replace function submit_task_v3(
+-- p_explanation says how p_cost was measured, where the price is a rule; null where it is fixed.
+create or replace function submit_task_v4(
   p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
   p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
   p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
-  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean,
+  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean, p_explanation jsonb,
   out outcome text, out task_id bigint, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
@@ -88,7 +100,8 @@ begin
 
   if not exists (select from account where id = p_account and state = 'active') then
     outcome := 'account_ended';
-  elsif not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then
+  elsif not quote_is_current_v3(p_model, p_model_states, p_price_subject, p_price_version,
+    p_explanation is not null) then
     outcome := 'price_changed';
   else
     v_task := nextval('task_id_seq');
@@ -110,9 +123,9 @@ begin
   insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
   values (v_hold, p_account, v_task, v_cost, v_free_reason, now() + p_time_allowed + interval '1 minute');
   insert into task (id, handle, account_id, kind, state, model_id, price_subject, price_version, input, parameters,
-    cost, charged, hold_id, turn, max_attempts, deadline) overriding system value
+    cost, charged, hold_id, turn, max_attempts, deadline, explanation) overriding system value
   values (v_task, p_handle, p_account, p_kind, p_state, p_model, p_price_subject, p_price_version, p_input, p_parameters,
-    v_cost, v_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed);
+    v_cost, v_cost, v_hold, take_turn_v1(p_account), p_max_attempts, now() + p_time_allowed, p_explanation);
   insert into work (task_id, account_id, kind, tool, title)
   values (v_task, p_account, p_kind, p_input ->> 'tool', work_title_v1(p_input));
   if p_idempotency_key is not null then
@@ -123,12 +136,26 @@ begin
   task_id := v_task;
 end $$;
 
+-- For a process of a version that knows fixed prices alone, beside this one.
+create or replace function submit_task_v3(
+  p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
+  p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
+  p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
+  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean,
+  out outcome text, out task_id bigint, out available bigint, out was_member boolean)
+language sql as $$
+  select outcome, task_id, available, was_member from submit_task_v4(p_key, p_account, p_handle, p_kind, p_model,
+    p_model_states, p_price_subject, p_price_version, p_cost, p_free_reason, p_input, p_parameters, p_state,
+    p_time_allowed, p_max_attempts, p_idempotency_scope, p_idempotency_key, p_body_hash, p_ip, p_device,
+    p_members_free, null)
+$$;
+
 -- Starts a failed task again with a new hold. outcome: 'retried', 'not_retryable' (not failed, or lost to a
 -- concurrent retry), 'insufficient', 'price_changed', 'account_ended'.
-create or replace function retry_task_v3(
+create or replace function retry_task_v4(
   p_key bytea, p_account bigint, p_task bigint, p_model_states text[], p_price_subject text, p_price_version int, p_cost bigint,
   p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
-  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
+  p_members_free boolean, p_explanation jsonb, out outcome text, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
   v_hold bigint := nextval('hold_id_seq');
@@ -148,7 +175,7 @@ begin
     outcome := 'not_retryable';
     return;
   end if;
-  if not quote_is_current_v2(v_model, p_model_states, p_price_subject, p_price_version) then
+  if not quote_is_current_v3(v_model, p_model_states, p_price_subject, p_price_version, p_explanation is not null) then
     outcome := 'price_changed';
     return;
   end if;
@@ -163,14 +190,24 @@ begin
   insert into hold (id, account_id, task_id, amount, free_reason, deadline) overriding system value
   values (v_hold, p_account, p_task, v_cost, v_free_reason, now() + p_time_allowed + interval '1 minute');
   update task set state = 'queued', hold_id = v_hold, cost = v_cost, charged = v_cost,
-    price_subject = p_price_subject, price_version = p_price_version, turn = take_turn_v1(p_account),
-    due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
+    price_subject = p_price_subject, price_version = p_price_version, explanation = p_explanation,
+    turn = take_turn_v1(p_account), due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
     attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, remote_id = null, failure = null,
     deadline = now() + p_time_allowed, updated_at = now(), finished_at = null
   where id = p_task;
   update work set state = 'pending' where task_id = p_task;
   outcome := 'retried';
 end $$;
+
+-- For a process of a version that knows fixed prices alone, beside this one.
+create or replace function retry_task_v3(
+  p_key bytea, p_account bigint, p_task bigint, p_model_states text[], p_price_subject text, p_price_version int, p_cost bigint,
+  p_free_reason text, p_time_allowed interval, p_ip text, p_device text,
+  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
+language sql as $$
+  select outcome, available, was_member from retry_task_v4(p_key, p_account, p_task, p_model_states, p_price_subject,
+    p_price_version, p_cost, p_free_reason, p_time_allowed, p_ip, p_device, p_members_free, null)
+$$;
 
 -- Lets a task that awaits approval run. Of two approvals one happens. Returns whether this one did.
 create or replace function approve_task_v1(p_task bigint, p_operator bigint, p_time_allowed interval) returns boolean
@@ -189,14 +226,14 @@ begin
 end $$;
 
 -- Replaces what a task that has not begun is to do. With another model, another number of outputs, or a picture to start
--- from where there was none, it is priced anew: the old hold goes back and a new one is taken, or, when the account
+-- from where there was none, and always where its price is or was a rule, it is priced anew: the old hold goes back and a new one is taken, or, when the account
 -- cannot pay that, nothing changes. An edited task has no approval.
 -- p_account is null for an administrator. outcome: 'edited', 'not_editable', 'insufficient', 'price_changed'.
-create or replace function edit_task_v2(
+create or replace function edit_task_v3(
   p_key bytea, p_task bigint, p_account bigint, p_kind text, p_model bigint, p_model_states text[],
   p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
   p_state text, p_time_allowed interval, p_ip text, p_device text,
-  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
+  p_members_free boolean, p_explanation jsonb, out outcome text, out available bigint, out was_member boolean)
 language plpgsql as $$
 declare
   v_task task;
@@ -215,9 +252,10 @@ begin
   v_hold := v_task.hold_id;
   v_is_priced_anew := v_task.model_id <> p_model
     or v_task.input ->> 'count' is distinct from p_input ->> 'count'
-    or (v_task.input ->> 'source' is null) <> (p_input ->> 'source' is null);
+    or (v_task.input ->> 'source' is null) <> (p_input ->> 'source' is null)
+    or p_explanation is not null or v_task.explanation is not null;
   if v_is_priced_anew then
-    if not quote_is_current_v2(p_model, p_model_states, p_price_subject, p_price_version) then
+    if not quote_is_current_v3(p_model, p_model_states, p_price_subject, p_price_version, p_explanation is not null) then
       outcome := 'price_changed';
       return;
     end if;
@@ -248,10 +286,22 @@ begin
     price_subject = case when v_is_priced_anew then p_price_subject else price_subject end,
     price_version = case when v_is_priced_anew then p_price_version else price_version end,
     cost = case when v_is_priced_anew then v_cost else cost end,
-    charged = case when v_is_priced_anew then v_cost else cost end,
+    charged = case when v_is_priced_anew then v_cost else cost end, explanation = p_explanation,
     hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
     deadline = now() + p_time_allowed, updated_at = now()
   where id = p_task;
   update work set kind = p_kind, tool = p_input ->> 'tool', title = work_title_v1(p_input) where task_id = p_task;
   outcome := 'edited';
 end $$;
+
+-- For a process of a version that knows fixed prices alone, beside this one.
+create or replace function edit_task_v2(
+  p_key bytea, p_task bigint, p_account bigint, p_kind text, p_model bigint, p_model_states text[],
+  p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
+  p_state text, p_time_allowed interval, p_ip text, p_device text,
+  p_members_free boolean, out outcome text, out available bigint, out was_member boolean)
+language sql as $$
+  select outcome, available, was_member from edit_task_v3(p_key, p_task, p_account, p_kind, p_model, p_model_states,
+    p_price_subject, p_price_version, p_cost, p_free_reason, p_input, p_parameters, p_state, p_time_allowed, p_ip,
+    p_device, p_members_free, null)
+$$;

@@ -6,8 +6,9 @@ import type { IdempotencyKey } from '../idempotency.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
+import { quoteTask } from './quote-task.ts'
 import type { TaskInput } from './task-input.ts'
-import { narrowerPriceOf, outputsOf, sourceOf } from './task-input.ts'
+import { sourceOf } from './task-input.ts'
 
 export type Submission = TaskInput & {
   /** The model's name or number, or null for the default of the kind. */
@@ -35,15 +36,15 @@ type Row = {
 
 const submitTaskStatement = statement(
   'submit task',
-  `select outcome, task_id, available, was_member from submit_task_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21)`,
+  `select outcome, task_id, available, was_member from submit_task_v4($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21, $22)`,
 )
 
 const submitWithinQuota = statement(
   'submit task within quota',
   `select outcome, task_id, available, was_member, quota_limit, wait_seconds
-   from submit_within_quota_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+   from submit_within_quota_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+     make_interval(secs => $14), $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
 )
 
 /**
@@ -82,13 +83,7 @@ async function submit(
   const quota = kind === 'image' || kind === 'video' ? preset.quotas?.[kind] : undefined
   // A price that changed since the catalogue was read is quoted again; it cannot change faster than this.
   for (let tries = 0; tries < 5; tries += 1) {
-    const quote = context.catalog.quote(
-      kind,
-      submission.model,
-      outputsOf(submission),
-      modelStates,
-      narrowerPriceOf(submission),
-    )
+    const quote = quoteTask(context, submission, submission.model, modelStates)
     const handle = preset.taskHandle(kind, context.clock.now().getTime(), context.ids.token(9))
     const values = [
       context.keys.chain,
@@ -112,6 +107,7 @@ async function submit(
       origin.ip,
       origin.device,
       context.preset.membersGenerateFree ?? false,
+      quote.metered && JSON.stringify(quote.metered),
     ]
     const [row] = await (quota
       ? context.db.rows<Row>(submitWithinQuota, [...values, quota.users, quota.members])
@@ -142,7 +138,7 @@ async function submit(
         await context.catalog.reload()
         break
       default:
-        throw new Error(`submit_task_v3 answered ${row?.outcome}`)
+        throw new Error(`submit_task_v4 answered ${row?.outcome}`)
     }
   }
   throw refusal('unavailable')

@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
+import { credits } from '../money.ts'
 import type { DeckContent } from '../ports/deck-renderer.ts'
 import type { CallOptions, Output, Provider, TextJob } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
@@ -9,11 +10,19 @@ import { deckTemplate } from '../tools/deck/deck-template.ts'
 import { deckWords, InvalidDeck, readDeck } from '../tools/deck/read-deck.ts'
 import { isDeclined } from '../tools/template.ts'
 import type { Claimed } from './claim.ts'
+import type { Meter, Settlement } from './meter.ts'
+import { createMeter } from './meter.ts'
 
 // Tasks whose outcome is words: a text, or the content of a deck, which is then rendered.
 
 /** What a task that writes came to: the words of its work, and for a deck its file. */
-export type Writing = { text: string; isCut: boolean; outputs: Output[] }
+export type Writing = {
+  text: string
+  isCut: boolean
+  outputs: Output[]
+  /** What its words cost, where they are counted. */
+  settlement: Settlement | null
+}
 
 /** More than any tool asks for; what a provider writes beyond it is cut. */
 const MOST_CHARACTERS = 100_000
@@ -47,8 +56,8 @@ export async function writeText(
     temperature: tool.temperature,
   }
   const expected = tool.lengths?.most ?? tool.maxTokens * CHARACTERS_PER_TOKEN
-  const { text, reason } = await write(provider, job, options, expected)
-  return { text, isCut: reason === 'length', outputs: [] }
+  const { text, reason, settlement } = await write(task, provider, job, options, expected)
+  return { text, isCut: reason === 'length', outputs: [], settlement }
 }
 
 /**
@@ -67,7 +76,9 @@ export async function writeDeck(
   const { decks } = context
   if (!decks) throw new ProviderError('unavailable', 'nobody renders decks here')
   const fault = await lastFault(context, task)
-  const { text, reason } = await write(provider, deckJob(task, channel, fault), options, DECK_CHARACTERS)
+  // What an attempt costs that came to no deck is the house's.
+  const job = deckJob(task, channel, fault)
+  const { text, reason, settlement } = await write(task, provider, job, options, DECK_CHARACTERS)
   let content: DeckContent
   try {
     if (reason === 'length') throw new InvalidDeck('the answer reached its bound before it had ended')
@@ -87,6 +98,7 @@ export async function writeDeck(
     text: deckWords(content),
     isCut: false,
     outputs: [{ bytes, mediaType: PPTX, width: 0, height: 0 }],
+    settlement,
   }
 }
 
@@ -130,24 +142,44 @@ async function lastFault(context: Context, task: Claimed): Promise<string | null
 }
 
 async function write(
+  task: Claimed,
   provider: Provider,
   job: TextJob,
   options: CallOptions,
   expectedCharacters: number,
-): Promise<Written> {
+): Promise<Written & { settlement: Settlement | null }> {
   if (!provider.write) throw new ProviderError('unavailable', `${provider.name} does not write`)
   const { connection, signal, progress } = options
-  const parts = provider.write(job, { connection, signal })
-  const written = await collectText(parts, {
+  const meter = meterOf(task, job)
+  const hangUp = new AbortController()
+  const call = { connection, signal: AbortSignal.any([signal, hangUp.signal]) }
+  const written = await collectText(provider.write(withinHold(task, job), call), {
     signal,
     mostCharacters: MOST_CHARACTERS,
-    // Whatever is expected, the end is only known when it comes.
-    onText: (text) => progress(Math.min(95, (95 * text.length) / expectedCharacters)),
+    onText: (text, piece) => {
+      meter?.take(piece)
+      // Whatever is expected, the end is only known when it comes.
+      progress(Math.min(95, (95 * text.length) / expectedCharacters))
+    },
+    isEnough: () => meter?.isSpent() ?? false,
+  }).finally(() => {
+    // A text that was cut goes on, and costs, until somebody says stop.
+    hangUp.abort()
   })
   // PostgreSQL has no character 0; a text that holds one could never be stored.
   const text = written.text.replaceAll('\0', '').trim()
   if (written.reason === 'content' || isDeclined(text))
     throw new ProviderError('content', 'the model declined')
   if (text === '') throw new ProviderError('failed', 'the provider wrote nothing')
-  return { ...written, text }
+  return { ...written, text, settlement: meter?.settle(written.usage) ?? null }
+}
+
+function meterOf({ explanation, cost }: Claimed, { system, messages }: TextJob): Meter | null {
+  return explanation && createMeter(explanation, [system, ...messages.map(({ text }) => text)], credits(cost))
+}
+
+/** A template may have changed since the hold was taken; what it pays for has not. */
+function withinHold({ explanation }: Claimed, job: TextJob): TextJob {
+  if (explanation?.most.unit !== 'tokens') return job
+  return { ...job, maxTokens: Math.min(job.maxTokens, explanation.most.outputTokens) }
 }

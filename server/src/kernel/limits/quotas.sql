@@ -38,15 +38,16 @@ create or replace function quota_wait_v1() returns int language sql volatile as 
   select greatest(1, ceil(extract(epoch from quota_day_v1(now()) + interval '1 day' - clock_timestamp())))::int
 $$;
 
--- Submits a task as submit_task_v3 does, unless the account has made as many of the kind today as it may: then the
+-- Submits a task as submit_task_v4 does, unless the account has made as many of the kind today as it may: then the
 -- outcome is 'quota_spent', with the limit and the seconds until it may again. The account's row is locked first and
 -- counted after, so that a hundred submissions at once are still counted one by one. A key that was used before
 -- makes nothing new and is answered all the same.
-create or replace function submit_within_quota_v1(
+create or replace function submit_within_quota_v2(
   p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
   p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
   p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
-  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean, p_users_most int, p_members_most int,
+  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean, p_explanation jsonb, p_users_most int,
+  p_members_most int,
   out outcome text, out task_id bigint, out available bigint, out was_member boolean,
   out quota_limit int, out wait_seconds int)
 language plpgsql as $$
@@ -64,13 +65,28 @@ begin
     return;
   end if;
   select s.outcome, s.task_id, s.available, s.was_member into outcome, task_id, available, was_member
-  from submit_task_v3(p_key, p_account, p_handle, p_kind, p_model, p_model_states, p_price_subject, p_price_version,
+  from submit_task_v4(p_key, p_account, p_handle, p_kind, p_model, p_model_states, p_price_subject, p_price_version,
     p_cost, p_free_reason, p_input, p_parameters, p_state, p_time_allowed, p_max_attempts, p_idempotency_scope,
-    p_idempotency_key, p_body_hash, p_ip, p_device, p_members_free) s;
+    p_idempotency_key, p_body_hash, p_ip, p_device, p_members_free, p_explanation) s;
   if v_is_spent and outcome = 'submitted' then
     raise exception 'a key of account % was known and is not', p_account using errcode = 'assert_failure';
   end if;
 end $$;
+
+-- For a process of a version that knows fixed prices alone, beside this one.
+create or replace function submit_within_quota_v1(
+  p_key bytea, p_account bigint, p_handle text, p_kind text, p_model bigint, p_model_states text[],
+  p_price_subject text, p_price_version int, p_cost bigint, p_free_reason text, p_input jsonb, p_parameters json,
+  p_state text, p_time_allowed interval, p_max_attempts int, p_idempotency_scope text, p_idempotency_key text,
+  p_body_hash bytea, p_ip text, p_device text, p_members_free boolean, p_users_most int, p_members_most int,
+  out outcome text, out task_id bigint, out available bigint, out was_member boolean,
+  out quota_limit int, out wait_seconds int)
+language sql as $$
+  select outcome, task_id, available, was_member, quota_limit, wait_seconds from submit_within_quota_v2(p_key, p_account,
+    p_handle, p_kind, p_model, p_model_states, p_price_subject, p_price_version, p_cost, p_free_reason, p_input,
+    p_parameters, p_state, p_time_allowed, p_max_attempts, p_idempotency_scope, p_idempotency_key, p_body_hash, p_ip,
+    p_device, p_members_free, null, p_users_most, p_members_most)
+$$;
 
 -- Adds what a process has counted since it last said so. Returns what has been counted by all of them; an hour that is
 -- over for another process is over.

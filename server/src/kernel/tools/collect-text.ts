@@ -18,11 +18,13 @@ export async function collectText(
   bounds: {
     signal: AbortSignal
     mostCharacters: number
-    /** Told of the text so far, after each piece. */
-    onText?: (text: string) => void
+    /** Told of the text so far, and of its last piece. */
+    onText?: (text: string, piece: string) => void
+    /** Asked after each piece: whether the text is to end there, as one that is too long does. */
+    isEnough?: () => boolean
   },
 ): Promise<Written> {
-  const { signal, mostCharacters, onText } = bounds
+  const { signal, mostCharacters, onText, isEnough } = bounds
   signal.throwIfAborted()
   const aborted = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
@@ -36,8 +38,8 @@ export async function collectText(
       const part = next.value
       if (part.type === 'end') return { text, reason: part.reason, usage: part.usage }
       text += part.text
-      onText?.(text)
-      if (text.length > mostCharacters) {
+      onText?.(text, part.text)
+      if (text.length > mostCharacters || isEnough?.()) {
         // Never through the middle of a character.
         const cut = text.slice(0, mostCharacters).replace(/[\uD800-\uDBFF]$/, '')
         return { text: cut, reason: 'length', usage: null }

@@ -55,12 +55,14 @@ const brokenHolds = statement(
      case when h.state = 'open' and t.state in ('succeeded', 'failed', 'canceled') and t.hold_id = h.id then 'open after its task ended'
        when h.state <> 'open' and t.state in ('awaiting_approval', 'queued', 'running', 'unknown') and t.hold_id = h.id then 'settled before its task ended'
        when t.hold_id = h.id and t.charged <> h.captured and t.state in ('succeeded', 'failed', 'canceled') then 'charged is not captured'
+       when t.hold_id = h.id and (t.explanation ->> 'charged')::bigint <> t.charged and t.state in ('succeeded', 'failed', 'canceled') then 'explained is not charged'
        else 'open beside its task''s own' end as problem
    from hold h join task t on t.id = h.task_id
    where h.account_id > $1 and h.account_id <= $2 and (
      (h.state = 'open' and t.state in ('succeeded', 'failed', 'canceled'))
      or (h.state <> 'open' and t.state in ('awaiting_approval', 'queued', 'running', 'unknown') and t.hold_id = h.id)
      or (t.hold_id = h.id and t.charged <> h.captured and t.state in ('succeeded', 'failed', 'canceled'))
+     or (t.hold_id = h.id and (t.explanation ->> 'charged')::bigint <> t.charged and t.state in ('succeeded', 'failed', 'canceled'))
      or (h.state = 'open' and t.hold_id <> h.id))
    limit 20`,
 )

@@ -9,7 +9,7 @@ import { MEDIA_TYPES } from './media-types.ts'
 import type { FileRole, Storing } from './store-key.ts'
 import { storeKey } from './store-key.ts'
 
-/** A stored file, in the columns that `finish_task_v2` reads. */
+/** A stored file, in the columns that `finish_task_v3` reads. */
 export type StoredFile = {
   role: FileRole
   position: number
