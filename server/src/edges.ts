@@ -25,6 +25,7 @@ export function createEdges(outbound: Outbound): {
   decks: DeckRenderer
 } {
   return {
+    // In the order in which they serve what is called after none of them (kernel/catalog/serve-drawn-models.ts).
     providers: [createSketch(), createOpenAiCompatible(outbound), createHttpModel(outbound)],
     gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     platforms: [

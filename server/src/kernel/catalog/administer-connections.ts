@@ -83,7 +83,8 @@ const addChannel = statement(
   `insert into channel (model_id, provider, vendor_model, weight, connection_id)
    select m.id, k.provider, $3, $4, k.id from model m, connection k
    where (m.name = $1 or m.id::text = $1) and k.name = $2
-   on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true
+   on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true,
+     is_usual = false
    returning id, model_id`,
 )
 // Never deleted: tasks under way are asked after where they were sent.

@@ -23,6 +23,12 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
       image: 'gpt-image-1.5',
       image_edit: 'gpt-image-1.5',
     },
+    account: {
+      keyVariable: 'OPENAI_API_KEY',
+      addressVariable: 'OPENAI_BASE_URL',
+      address: 'https://api.openai.com/v1',
+      serves: ['openai', 'dalle'],
+    },
     repeatable: false,
     concurrency: CONCURRENCY,
     problemWith,
