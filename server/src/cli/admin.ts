@@ -18,6 +18,7 @@ import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { createCodesCommand } from './codes.ts'
 import { readSecretLine } from './input.ts'
+import { createModerationCommand } from './moderation.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { print, printRows } from './table.ts'
@@ -36,6 +37,7 @@ export function createAdminCommand(): Command {
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
   admin.addCommand(createCodesCommand(shared))
+  admin.addCommand(createModerationCommand(shared))
   admin.addCommand(createTransactionsCommand())
   return admin
 }

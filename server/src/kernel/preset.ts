@@ -115,6 +115,8 @@ export type GenerationPreset = {
 }
 
 export type ToolPreset = {
+  /** Whether what models write is compared with the operator's word list, too; not unless he says so. */
+  moderatesOutputs?: boolean
   /** How many pictures an account may have described, counted in the database: each costs the operator. */
   analysisLimit: Limit
   /** Templates that an operator switched off, by name. */

@@ -42,6 +42,7 @@ export const refusals: Refusals = {
   input_invalid: (issue) => refuse(400, describeIssue(issue)),
   insufficient_credits: () => refuse(400, 'Insufficient balance'),
   idempotency_key_reused: () => refuse(422, 'This Idempotency-Key was used for another request'),
+  content_refused: () => refuse(400, FAILURE_MESSAGES.content),
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(429, `Too many requests, please try again in ${retryAfterSeconds} seconds`),
   model_not_found: () => refuse(404, 'Model not found'),

@@ -6,6 +6,7 @@ import type { Channel } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
 import { expandMentions } from '../characters/mentions.ts'
 import type { Context } from '../context.ts'
+import { checkBeforeCall, textsOf, textsOfJob } from '../moderation/check-words.ts'
 import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
@@ -111,18 +112,21 @@ async function prepareCall(
 ): Promise<() => Promise<Progressed>> {
   switch (task.kind) {
     case 'text':
-      return async () => ({
-        state: 'written',
-        writing: await writeText(context, task, channel, provider, options),
-      })
+      return async () => {
+        checkBeforeCall(context, textsOf(task))
+        return { state: 'written', writing: await writeText(context, task, channel, provider, options) }
+      }
     case 'deck':
-      return async () => ({
-        state: 'written',
-        writing: await writeDeck(context, task, channel, provider, options),
-      })
+      return async () => {
+        checkBeforeCall(context, textsOf(task))
+        return { state: 'written', writing: await writeDeck(context, task, channel, provider, options) }
+      }
     default: {
       const job = await toJob(context, task, channel)
-      return () => provider.start(job, options)
+      return async () => {
+        checkBeforeCall(context, textsOfJob(job))
+        return provider.start(job, options)
+      }
     }
   }
 }
