@@ -74,7 +74,7 @@ export async function writeDeck(
   try {
     if (reason === 'length') throw new InvalidDeck('the answer reached its bound before it had ended')
     content = readDeck(text)
-    checkWritten(context, deckWords(content))
+    checkWritten(context, content)
   } catch (error) {
     if (!(error instanceof InvalidDeck)) throw error
     const words = `${DECK_REFUSED}${error.message}`

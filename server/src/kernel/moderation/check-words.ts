@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { TaskInput } from '../generation/task-input.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
-import type { Json, ProviderJob } from '../ports/provider.ts'
+import type { ProviderJob } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { countRefusedRequest } from './count-refusals.ts'
 
@@ -52,8 +52,8 @@ export function checkBeforeCall(context: Pick<Context, 'words'>, texts: readonly
 }
 
 /** After a model has written: only where the operator wants that (`moderate_outputs`). @throws RefusedByList */
-export function checkWritten(context: Pick<Context, 'words' | 'preset'>, text: string): void {
-  if (moderatesOutputs(context) && context.words.finds([text])) throw new RefusedByList()
+export function checkWritten(context: Pick<Context, 'words' | 'preset'>, written: unknown): void {
+  if (moderatesOutputs(context) && context.words.finds(stringsIn(written))) throw new RefusedByList()
 }
 
 /** Whether what models write is compared with the list, too. */
@@ -90,7 +90,7 @@ export function textsOfJob(job: ProviderJob): string[] {
 /** A picture in the middle of a text: a million letters that nobody wrote. */
 const INLINE_FILE = /^data:[\w.+/-]+;base64,[A-Za-z0-9+/=\s]*$/
 
-function stringsIn(value: Json | { readonly [name: string]: Json }): string[] {
+function stringsIn(value: unknown): string[] {
   if (typeof value === 'string') return INLINE_FILE.test(value) ? [] : [value]
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap((one) => stringsIn(one))
