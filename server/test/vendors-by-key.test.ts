@@ -303,6 +303,32 @@ describe('several vendors', () => {
     }
   })
 
+  test('what starts from a picture goes to the vendor’s own model for that', async () => {
+    const still = createVendor('still', ['stability'], { image: 'still-image', image_edit: 'still-edit' })
+    const { site, environment } = await openSite(cameo, [still])
+    try {
+      site.startWorker()
+      const { token } = await createUser(site.context, units(1_000))
+      await environment({ STILL_KEY: 'k-still' })
+      const body = { prompt: 'a cat', model_name: 'stable-diffusion-xl' }
+      const source_image_url = `data:image/png;base64,${(await picture(64, 64)).toString('base64')}`
+      await generate(site, token, cameo.base, { path: '/generate/text-to-image', body })
+      await generate(site, token, cameo.base, {
+        path: '/generate/image-to-image',
+        body: { ...body, source_image_url },
+      })
+      assert.deepEqual(
+        still.started.map(({ kind, model }) => [kind, model]),
+        [
+          ['image', 'still-image'],
+          ['image_edit', 'still-edit'],
+        ],
+      )
+    } finally {
+      await site.close()
+    }
+  })
+
   test('a key added later moves what is still drawn and nothing that a vendor serves', async () => {
     const { site, environment } = await openSite(plaza, vendors())
     try {
