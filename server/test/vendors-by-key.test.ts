@@ -9,12 +9,13 @@ import { plaza } from '../src/dialects/plaza/dialect.ts'
 import { waliassets } from '../src/dialects/waliassets/dialect.ts'
 import { createOutbound } from '../src/files/fetch-remote.ts'
 import type { Dialect } from '../src/http/dialect.ts'
-import { rotateKey, serveModel } from '../src/kernel/catalog/administer-connections.ts'
+import { changeOptions, rotateKey, serveModel } from '../src/kernel/catalog/administer-connections.ts'
 import { chooseModels } from '../src/kernel/catalog/choose-models.ts'
 import { openConnection } from '../src/kernel/catalog/connections.ts'
 import { ensureConnections } from '../src/kernel/catalog/ensure-connections.ts'
 import { createModel } from '../src/kernel/catalog/models.ts'
 import type { Context } from '../src/kernel/context.ts'
+import { KernelError } from '../src/kernel/errors.ts'
 import { credits, units } from '../src/kernel/money.ts'
 import type { Provider, ProviderKind } from '../src/kernel/ports/provider.ts'
 import { verifyLedger } from '../src/kernel/wallet/verify.ts'
@@ -366,6 +367,33 @@ describe('several vendors', () => {
       assert.equal(await rotateKey(context, 'cheap', { secret: 'k-of-the-operator', headers: {} }), true)
       assert.equal(await environment({ ...ALL, CHEAP_KEY: 'k-another' }), false)
       assert.equal(keyOf(context, 'cheap'), 'k-of-the-operator')
+    } finally {
+      await site.close()
+    }
+  })
+
+  test('how a vendor is spoken to may be changed, and its key stays the environment’s', async () => {
+    const { site, environment } = await openSite(plaza, vendors())
+    const { context } = site
+    try {
+      const variables = { OPENAI_API_KEY: openai.key, OPENAI_BASE_URL: openai.url }
+      await environment(variables)
+      assert.deepEqual(await changeOptions(context, 'openai', { pictures_per_call: 1, temperature: 'off' }), {
+        pictures_per_call: 1,
+        temperature: 'off',
+      })
+      await assert.rejects(
+        changeOptions(context, 'openai', { pictures_per_call: 'many' }),
+        (error) => error instanceof KernelError && /pictures_per_call/.test(JSON.stringify(error.details)),
+      )
+      assert.deepEqual(await changeOptions(context, 'openai', { temperature: null }), {
+        pictures_per_call: 1,
+      })
+      assert.deepEqual(connectionOf(context, 'openai')?.options, { pictures_per_call: 1 })
+      assert.equal(await changeOptions(context, 'nobody', {}), null)
+      await environment({ ...variables, OPENAI_API_KEY: 'sk-another' })
+      assert.equal(keyOf(context, 'openai'), 'sk-another')
+      assert.deepEqual(connectionOf(context, 'openai')?.options, { pictures_per_call: 1 })
     } finally {
       await site.close()
     }
