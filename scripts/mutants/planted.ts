@@ -1086,8 +1086,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         ENSURE_CONNECTIONS,
-        'return { mine: stored.mark.equals(markOf(context, stored.url, secret)), sealed: stored.sealed }',
-        'return { mine: secret.length > 0, sealed: stored.sealed }',
+        'return { mine: mark.equals(markOf(context, stored.url, secret)), sealed: stored.sealed }',
+        'return { mine: mark.length > 0 && secret.length > 0, sealed: stored.sealed }',
       ),
     ],
     caughtBy: vendorsByKey('what an operator chose stays: a model it serves, a default, a connection'),

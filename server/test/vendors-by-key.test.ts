@@ -9,7 +9,12 @@ import { plaza } from '../src/dialects/plaza/dialect.ts'
 import { waliassets } from '../src/dialects/waliassets/dialect.ts'
 import { createOutbound } from '../src/files/fetch-remote.ts'
 import type { Dialect } from '../src/http/dialect.ts'
-import { changeOptions, rotateKey, serveModel } from '../src/kernel/catalog/administer-connections.ts'
+import {
+  addConnection,
+  changeOptions,
+  rotateKey,
+  serveModel,
+} from '../src/kernel/catalog/administer-connections.ts'
 import { chooseModels } from '../src/kernel/catalog/choose-models.ts'
 import { openConnection } from '../src/kernel/catalog/connections.ts'
 import { ensureConnections } from '../src/kernel/catalog/ensure-connections.ts'
@@ -411,6 +416,41 @@ describe('several vendors', () => {
       assert.equal(await environment({}), false, 'a vendor that is no longer named stays')
       assert.equal(keyOf(context, 'cheap'), 'k-two')
       assert.equal(servedBy(context)['veo-2'], 'cheap cheap-video')
+    } finally {
+      await site.close()
+    }
+  })
+
+  test('a connection of before that the environment gave is the environment’s again; an operator’s is not', async () => {
+    const { site, environment } = await openSite(plaza, vendors())
+    const { context } = site
+    try {
+      await environment({ CHEAP_KEY: 'k-one' })
+      await context.db.pool.query('update connection set environment_mark = null')
+      assert.equal(await environment({ CHEAP_KEY: 'k-two' }), false, 'whose it is cannot be told')
+      assert.equal(await environment({ CHEAP_KEY: 'k-one' }), true)
+      assert.equal(await environment({ CHEAP_KEY: 'k-two' }), true)
+      assert.equal(keyOf(context, 'cheap'), 'k-two')
+      await addConnection(context, {
+        ...{ name: 'moving', provider: 'cheap', url: 'https://b.example.com', options: {} },
+        ...{ secret: 'k-of-the-operator', headers: {} },
+      })
+      assert.equal(await environment({ CHEAP_KEY: 'k-two', MOVING_KEY: 'k-moving' }), false)
+    } finally {
+      await site.close()
+    }
+  })
+
+  test('a connection that another SECRET_KEY has sealed is given its key again', async () => {
+    const { site, environment } = await openSite(plaza, vendors())
+    const { context } = site
+    try {
+      await environment({ CHEAP_KEY: 'k-one' })
+      await context.db.pool.query(
+        `update connection set sealed = '\\x00', environment_mark = decode(repeat('00', 32), 'hex')`,
+      )
+      assert.equal(await environment({ CHEAP_KEY: 'k-one' }), true)
+      assert.equal(keyOf(context, 'cheap'), 'k-one')
     } finally {
       await site.close()
     }

@@ -59,29 +59,36 @@ async function keep(context: Context, within: Queryable, vendor: ConfiguredVendo
     await within.rows(addConnection, [provider, url, sealSecrets(context, null, { secret }), mark])
     return true
   }
-  if (stored.mark?.equals(mark)) return false
-  const { mine, sealed } = ownershipOf(context, stored)
+  if (stored.provider === provider && stored.mark?.equals(mark)) return false
+  const { mine, sealed } = ownershipOf(context, stored, provider, mark)
   if (!mine) {
-    context.log.info(
-      { connection: provider },
-      'the operator’s own connection stays; the environment is not heeded',
-    )
+    const details = { connection: provider }
+    context.log.info(details, 'the connection is its operator’s: the environment is not heeded')
     return false
   }
   await within.rows(changeConnection, [stored.id, url, sealSecrets(context, sealed, { secret }), mark])
-  context.log.info({ connection: provider }, 'the environment has another key or address')
+  context.log.info({ connection: provider }, 'the connection is as the environment has it now')
   return true
 }
 
-/** Whether what is stored is still what the environment gave, and what of its secrets can be kept. */
-function ownershipOf(context: Context, stored: Stored): { mine: boolean; sealed: Buffer | null } {
-  if (stored.mark === null) return { mine: false, sealed: null }
+/**
+ * Whether what is stored is the environment's: what it last gave, or, where versions before this one stored it without
+ * a mark, what it gives now. And what of its secrets can be kept.
+ */
+function ownershipOf(
+  context: Context,
+  stored: Stored,
+  provider: string,
+  given: Buffer,
+): { mine: boolean; sealed: Buffer | null } {
+  if (stored.provider !== provider) return { mine: false, sealed: null }
   try {
     const { secret } = openSecrets(context, stored.sealed)
-    return { mine: stored.mark.equals(markOf(context, stored.url, secret)), sealed: stored.sealed }
+    const mark = stored.mark ?? given
+    return { mine: mark.equals(markOf(context, stored.url, secret)), sealed: stored.sealed }
   } catch {
     // Sealed under another SECRET_KEY: nobody can use it as it is.
-    return { mine: true, sealed: null }
+    return { mine: stored.mark !== null, sealed: null }
   }
 }
 
