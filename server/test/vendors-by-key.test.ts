@@ -19,6 +19,7 @@ import { chooseModels } from '../src/kernel/catalog/choose-models.ts'
 import { openConnection } from '../src/kernel/catalog/connections.ts'
 import { ensureConnections } from '../src/kernel/catalog/ensure-connections.ts'
 import { createModel } from '../src/kernel/catalog/models.ts'
+import { probeConnection } from '../src/kernel/catalog/probe-connection.ts'
 import type { Context } from '../src/kernel/context.ts'
 import { KernelError } from '../src/kernel/errors.ts'
 import { credits, units } from '../src/kernel/money.ts'
@@ -416,6 +417,30 @@ describe('several vendors', () => {
       assert.equal(await environment({}), false, 'a vendor that is no longer named stays')
       assert.equal(keyOf(context, 'cheap'), 'k-two')
       assert.equal(servedBy(context)['veo-2'], 'cheap cheap-video')
+    } finally {
+      await site.close()
+    }
+  })
+
+  test('a vendor can be asked for nothing whether it takes the key and has the models', async () => {
+    const { site, environment } = await openSite(plaza, vendors())
+    const { context } = site
+    try {
+      const variables = { OPENAI_API_KEY: openai.key, OPENAI_BASE_URL: openai.url, CHEAP_KEY: 'k-cheap' }
+      await environment(variables)
+      const calls = openai.seen.length
+      assert.deepEqual(await probeConnection(context, 'openai'), {
+        ...{ state: 'taken', models: 2, missing: ['gpt-image-1.5'] },
+      })
+      assert.deepEqual(await probeConnection(context, 'cheap'), { state: 'unknown' })
+      assert.equal(await probeConnection(context, 'nobody'), null)
+      await environment({ ...variables, OPENAI_API_KEY: 'sk-that-is-wrong' })
+      const refused = await probeConnection(context, 'openai')
+      assert.match(JSON.stringify(refused), /"refused".*401 invalid_api_key/)
+      assert.doesNotMatch(JSON.stringify(refused), /sk-that-is-wrong/)
+      await environment({ ...variables, OPENAI_BASE_URL: 'http://127.0.0.1:1/v1' })
+      assert.match(JSON.stringify(await probeConnection(context, 'openai')), /"refused"/)
+      assert.equal(openai.seen.length, calls, 'nothing that costs was asked')
     } finally {
       await site.close()
     }

@@ -7,6 +7,7 @@ import {
   rotateKey,
   serveModel,
 } from '../kernel/catalog/administer-connections.ts'
+import { probeConnection } from '../kernel/catalog/probe-connection.ts'
 import type { Json } from '../kernel/ports/provider.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
@@ -69,7 +70,7 @@ export function createModelsCommand(shared: (command: Command) => Command): Comm
 
 /** `atelier admin connections`: how vendors are reached. */
 export function createConnectionsCommand(shared: (command: Command) => Command): Command {
-  const connections = new Command('connections').description('vendors: list, add, options, key')
+  const connections = new Command('connections').description('vendors: list, add, test, options, key')
   shared(connections.command('list')).action((options: Shared) =>
     withSite(options.site, async (context) =>
       printRows(await listConnections(context), options.json ?? false),
@@ -97,6 +98,20 @@ export function createConnectionsCommand(shared: (command: Command) => Command):
         const now = await changeOptions(context, name, readQuirks(quirks))
         if (now === null) throw new UsageError(`There is no connection ${name}.`)
         print(JSON.stringify(now))
+      }),
+    )
+  shared(connections.command('test <name>'))
+    .description('ask the vendor something that costs nothing: does it take the key, has it the models')
+    .action((name: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const probed = await probeConnection(context, name)
+        if (probed === null) throw new UsageError(`There is no connection ${name}.`)
+        if (probed.state === 'unknown')
+          throw new UsageError(`${name} cannot be asked for free: try it with one small picture.`)
+        if (probed.state === 'refused') throw new UsageError(`${name} refuses: ${probed.words}`)
+        const { models, missing } = probed
+        print(`${name} answers${models === null ? '' : ` and names ${models} models`}.`)
+        if (missing.length > 0) print(`Not among them, but serving here: ${missing.join(', ')}.`)
       }),
     )
   shared(connections.command('key <name>'))
