@@ -51,7 +51,8 @@ const commands = {
       outbound,
       log: createLog('warn'),
     })
-    await ensureConnections(site.context, { openai: place.vendor })
+    const { url, key: secret } = place.vendor
+    await ensureConnections(site.context, [{ provider: 'openai', url, secret }])
     const app = await buildApp(site.context, dialect, {
       logger: createLog('warn'),
       metrics: createMetrics(site.context, () => 0),

@@ -39,6 +39,11 @@ const WRITE = 'server/src/kernel/generation/write.ts'
 const WRITE_REPLY = 'server/src/kernel/assistant/write-reply.ts'
 const REPLY_SQL = 'server/src/kernel/assistant/reply.sql'
 
+const SUBMIT = 'server/src/kernel/generation/submit.ts'
+const ENSURE_CONNECTIONS = 'server/src/kernel/catalog/ensure-connections.ts'
+
+const moderation = (test: string) => ({ file: 'server/test/moderation.test.ts', test })
+const vendorsByKey = (test: string) => ({ file: 'server/test/vendors-by-key.test.ts', test })
 const deals = (test: string) => ({ file: 'server/test/deals.test.ts', test })
 const credit = (test: string) => ({ file: 'server/src/dialects/ai-creator/credit.test.ts', test })
 const rule = (test: string) => ({ file: 'server/src/kernel/catalog/price-rule.test.ts', test })
@@ -1130,5 +1135,45 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A process of the version before sells by the output what is to be metered.',
     changes: [change(SUBMIT_SQL, ' and (rule is not null) = p_is_metered', '')],
     caughtBy: metering('whoever knows fixed prices alone is told that the price changed, and sells nothing'),
+  },
+
+  // Keys and refused words
+  {
+    name: 'list-not-asked-before-the-call',
+    costs: 'A word is on the list, and what waits with it is still sent to a vendor and charged.',
+    changes: [change(ADVANCE, 'checkBeforeCall(context, textsOfJob(job))', 'textsOfJob(job)')],
+    caughtBy: moderation(
+      'a word that comes between submission and start refuses the task, pays it back and counts it',
+    ),
+  },
+  {
+    name: 'refused-after-the-hold',
+    costs: 'A refused request has taken credits, and its user is told that nothing was taken.',
+    changes: [
+      change(
+        SUBMIT,
+        'await checkWords(context, { accountId: actor.accountId, kind, texts, idempotencyKey })',
+        '',
+      ),
+      change(
+        SUBMIT,
+        'isKept = !submitted.repeated',
+        'await checkWords(context, { accountId: actor.accountId, kind, texts, idempotencyKey })\n    isKept = !submitted.repeated',
+      ),
+    ],
+    caughtBy: moderation('a picture, refused by the list: nothing is taken, nobody is called'),
+  },
+  {
+    name: 'environment-beats-the-operator',
+    costs:
+      'The key that an operator set is replaced by an old one at the next start, and another account pays.',
+    changes: [
+      change(
+        ENSURE_CONNECTIONS,
+        'return { mine: mark.equals(markOf(context, stored.url, secret)), sealed: stored.sealed }',
+        'return { mine: mark.length > 0 && secret.length > 0, sealed: stored.sealed }',
+      ),
+    ],
+    caughtBy: vendorsByKey('what an operator chose stays: a model it serves, a default, a connection'),
   },
 ]

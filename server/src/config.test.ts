@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allowsSandbox, ConfigError, readConfig } from './config.ts'
+import { allowsSandbox, ConfigError, readConfig, readVendors } from './config.ts'
 
 test('without any environment everything has its default', () => {
   const config = readConfig({})
@@ -116,17 +116,55 @@ test('a bad STORAGE_URL is refused without showing its secret', () => {
   }
 })
 
-test('an OpenAI-compatible deployment has an address, a key, or both', () => {
-  const openai = (environment: Record<string, string>) => readConfig(environment).openai
-  assert.equal(openai({}), null)
-  assert.deepEqual(openai({ OPENAI_API_KEY: ' sk-one ' }), {
-    url: 'https://api.openai.com/v1',
-    key: 'sk-one',
-  })
-  assert.deepEqual(openai({ OPENAI_BASE_URL: 'http://localhost:11434/v1/' }), {
-    url: 'http://localhost:11434/v1',
-    key: '',
-  })
+const PROVIDERS = [
+  { name: 'sketch' },
+  {
+    name: 'near',
+    account: {
+      keyVariable: 'NEAR_KEY',
+      addressVariable: 'NEAR_URL',
+      address: 'https://near.example.com/v1/',
+      serves: [],
+    },
+  },
+  { name: 'home', account: { keyVariable: null, addressVariable: 'HOME_URL', address: null, serves: [] } },
+  {
+    name: 'private',
+    account: { keyVariable: 'PRIVATE_KEY', addressVariable: 'PRIVATE_URL', address: null, serves: [] },
+  },
+]
+
+test('a vendor is brought in by a key, an address, or both', () => {
+  const vendors = (environment: Record<string, string>) => readVendors(environment, PROVIDERS)
+  assert.deepEqual(vendors({ OTHER_KEY: 'x', NEAR_KEY: ' ', HOME_URL: '' }), [])
+  assert.deepEqual(vendors({ HOME_URL: 'http://10.0.0.5:8188/', NEAR_KEY: ' key-one ' }), [
+    { provider: 'near', url: 'https://near.example.com/v1', secret: 'key-one' },
+    { provider: 'home', url: 'http://10.0.0.5:8188', secret: '' },
+  ])
+  assert.deepEqual(vendors({ NEAR_URL: 'http://localhost:11434/v1/' }), [
+    { provider: 'near', url: 'http://localhost:11434/v1', secret: '' },
+  ])
+})
+
+const BAD_VENDORS: readonly (readonly [Record<string, string>, RegExp])[] = [
+  [{ NEAR_URL: 'near.example.com' }, /NEAR_URL is not an address/],
+  [{ NEAR_URL: 'https://u:secret@a.example.com/v1' }, /NEAR_URL must not/],
+  [{ NEAR_KEY: 'sk-one\nsk-two secret' }, /NEAR_KEY has characters/],
+  [{ PRIVATE_KEY: 'key-secret' }, /PRIVATE_KEY needs PRIVATE_URL/],
+]
+
+test('a bad key or address of a vendor is named in one sentence, without the value', () => {
+  for (const [environment, sentence] of BAD_VENDORS) {
+    assert.throws(
+      () => readVendors(environment, PROVIDERS),
+      (error) => {
+        assert.ok(error instanceof ConfigError)
+        assert.match(error.message, sentence)
+        assert.doesNotMatch(error.message, /secret|sk-/)
+        return true
+      },
+    )
+  }
 })
 
 const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
@@ -142,9 +180,6 @@ const BAD: readonly (readonly [Record<string, string>, RegExp])[] = [
   [{ EPAY_URL: 'https://pay.example.com' }, /belong together/],
   [{ TRUST_PROXY: 'everyone' }, /TRUST_PROXY has "everyone"/],
   [{ OUTBOUND_ALLOW: 'localhost' }, /OUTBOUND_ALLOW has "localhost"/],
-  [{ OPENAI_BASE_URL: 'api.openai.com' }, /OPENAI_BASE_URL is not an address/],
-  [{ OPENAI_BASE_URL: 'https://u:secret@a.example.com/v1' }, /OPENAI_BASE_URL must not/],
-  [{ OPENAI_API_KEY: 'sk-one\nsk-two' }, /OPENAI_API_KEY has characters/],
   [{ ADMIN_PASSWORD: 'admin' }, /ADMIN_PASSWORD/],
   [{ PAYMENTS_SANDBOX: 'maybe' }, /PAYMENTS_SANDBOX/],
   [{ AUTO_AUDIT: 'perhaps' }, /AUTO_AUDIT/],

@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import { DIALECTS } from './dialects/index.ts'
 import type { OssAccount } from './files/oss-store.ts'
 import type { S3Account } from './files/s3-store.ts'
+import type { ConfiguredVendor } from './kernel/catalog/ensure-connections.ts'
+import type { Provider, VendorAccount } from './kernel/ports/provider.ts'
 
 export type Role = 'all' | 'api' | 'worker'
 
@@ -22,8 +24,6 @@ export type Config = {
   trustProxy: readonly string[]
   /** CIDRs of private networks that operator-configured addresses may reach. */
   outboundAllow: readonly string[]
-  /** An OpenAI-compatible deployment for models that name none of their own; null without any. */
-  openai: OpenAiAccount | null
   /** PAYMENTS_SANDBOX where it is set; otherwise the sandbox is for sites that only this machine can see. */
   paymentsSandbox: boolean | null
   /** AUTO_AUDIT: tasks run without an administrator's approval, also where a document asks for one. */
@@ -39,9 +39,6 @@ export type Storage =
 
 /** An epay merchant from the environment; used at a site's first start. */
 export type EpayAccount = { url: string; merchant: string; secret: string }
-
-/** A deployment of OpenAI's wire from the environment; `url` is without a trailing slash. */
-export type OpenAiAccount = { url: string; key: string }
 
 /** A bad value in the environment; the message is one sentence that names it. */
 export class ConfigError extends Error {
@@ -80,7 +77,6 @@ export function readConfig(environment: Environment): Config {
     mailFrom: text('MAIL_FROM') ?? 'Atelier <no-reply@localhost>',
     trustProxy: list('TRUST_PROXY').map((cidr) => checkCidr('TRUST_PROXY', cidr)),
     outboundAllow: list('OUTBOUND_ALLOW').map((cidr) => withPrefix(checkCidr('OUTBOUND_ALLOW', cidr))),
-    openai: readOpenAi(text('OPENAI_BASE_URL'), text('OPENAI_API_KEY')),
     paymentsSandbox: readSwitch('PAYMENTS_SANDBOX', text('PAYMENTS_SANDBOX')),
     autoAudit: readSwitch('AUTO_AUDIT', text('AUTO_AUDIT')) ?? false,
     logLevel: oneOf('LOG_LEVEL', text('LOG_LEVEL') ?? 'info', [
@@ -149,20 +145,39 @@ function readEpay(site: string, environment: Environment): EpayAccount | null {
   return { url, merchant, secret }
 }
 
-const OPENAI_URL = 'https://api.openai.com/v1'
+/**
+ * The vendors that have a key or an address here, in the order of the providers. A key alone means the vendor's usual
+ * address; an address alone is a deployment that asks for no key. Which variables there are, the providers say.
+ * @throws ConfigError naming the first bad value.
+ */
+export function readVendors(
+  environment: Environment,
+  providers: readonly Pick<Provider, 'name' | 'account'>[],
+): ConfiguredVendor[] {
+  return providers.flatMap(({ name, account }) => {
+    const vendor = account && readVendor(name, account, environment)
+    return vendor ? [vendor] : []
+  })
+}
 
-/** The key alone means OpenAI itself; an address alone is a deployment that asks for no key. */
-function readOpenAi(address: string | null, key: string | null): OpenAiAccount | null {
+function readVendor(
+  provider: string,
+  { keyVariable, addressVariable, address }: VendorAccount,
+  environment: Environment,
+): ConfiguredVendor | null {
+  const key = keyVariable === null ? null : environment[keyVariable]?.trim() || null
   // It goes into a header; a line break or a full-width character means a mistake while copying.
   if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new ConfigError('OPENAI_API_KEY has characters that no key has.')
+    throw new ConfigError(`${keyVariable} has characters that no key has.`)
   }
-  const url = readUrl('OPENAI_BASE_URL', address, ['http:', 'https:'])
+  const url = readUrl(addressVariable, environment[addressVariable]?.trim() || null, ['http:', 'https:'])
   if (url && (url.hash || url.username || url.password)) {
-    throw new ConfigError('OPENAI_BASE_URL must not have a fragment, a user or a password.')
+    throw new ConfigError(`${addressVariable} must not have a fragment, a user or a password.`)
   }
   if (!url && key === null) return null
-  return { url: (url?.href ?? OPENAI_URL).replace(/\/+$/, ''), key: key ?? '' }
+  const usual = url?.href ?? address
+  if (usual === null) throw new ConfigError(`${keyVariable} needs ${addressVariable} beside it.`)
+  return { provider, url: usual.replace(/\/+$/, ''), secret: key ?? '' }
 }
 
 function readPublicUrl(site: string, port: number, environment: Environment): string {

@@ -29,6 +29,7 @@ export function createEdges(outbound: Outbound): {
   decks: DeckRenderer
 } {
   return {
+    // In the order in which they serve what is called after none of them (kernel/catalog/serve-drawn-models.ts).
     providers: [
       createSketch(),
       createOpenAiCompatible(outbound),

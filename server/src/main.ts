@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from './config.ts'
-import { allowsSandbox, ConfigError, readConfig } from './config.ts'
+import { allowsSandbox, ConfigError, readConfig, readVendors } from './config.ts'
 import { ClusterError } from './db/embedded/cluster.ts'
 import { whenDatabaseAnswers } from './db/errors.ts'
 import { MigrationError } from './db/migrate.ts'
@@ -16,6 +16,7 @@ import { openInstallation } from './installation.ts'
 import { startPublicationWorker } from './jobs/publication-worker.ts'
 import { startScheduledJobs, startSweepers } from './jobs/scheduled.ts'
 import { startTaskWorker } from './jobs/task-worker.ts'
+import type { ConfiguredVendor } from './kernel/catalog/ensure-connections.ts'
 import { ensureConnections } from './kernel/catalog/ensure-connections.ts'
 import { ensureChannels } from './kernel/payments/channels.ts'
 import { readAdminPassword } from './secrets.ts'
@@ -32,6 +33,7 @@ async function startSite(
   installation: Installation,
   dialect: Dialect,
   site: Config['sites'][number],
+  vendors: readonly ConfiguredVendor[],
 ): Promise<{ stop: Stop; line: string } | null> {
   const { config, log, secretKey } = installation
   const siteLog = log.child({ site: site.name })
@@ -57,7 +59,7 @@ async function startSite(
 
   const payments = { epay: site.epay, sandbox: allowsSandbox(config, site) }
   await whenDatabaseAnswers(() => ensureChannels(context, payments), { onError })
-  await whenDatabaseAnswers(() => ensureConnections(context, config), { onError })
+  await whenDatabaseAnswers(() => ensureConnections(context, vendors), { onError })
 
   const works = config.role !== 'api'
   const worker = works ? startTaskWorker(context, { concurrency: WORKER_CONCURRENCY }) : null
@@ -138,6 +140,9 @@ async function closeWithin(
 async function main(): Promise<void> {
   const startedAt = performance.now()
   const config = readConfig(process.env)
+  // Only asked which variables they have.
+  const { providers } = createEdges(createOutbound({ allow: config.outboundAllow }))
+  const vendors = readVendors(process.env, providers)
   const installation = await openInstallation(config, { joins: config.role !== 'all' })
   const stops: Stop[] = []
   const lines: string[] = []
@@ -156,7 +161,7 @@ async function main(): Promise<void> {
   const started = await Promise.all(
     config.sites.map((site) => {
       const dialect = DIALECTS.get(site.name)
-      return dialect ? startSite(installation, audited(dialect, config), site) : null
+      return dialect ? startSite(installation, audited(dialect, config), site, vendors) : null
     }),
   )
   for (const site of started) {

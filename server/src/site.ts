@@ -20,6 +20,7 @@ import type { Ids } from './kernel/ids.ts'
 import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
 import { createCallCounter } from './kernel/limits/count-calls.ts'
+import { openWordList } from './kernel/moderation/word-list.ts'
 import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
@@ -79,6 +80,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   )
   const events = await soon(() => openPostgresEvents(connection, { name, tag: ids.token(12), onError }))
   const catalog = await soon(() => openCatalog(db, events, dialect.preset, onError))
+  const words = await soon(() => openWordList(db, events, onError))
   const { smtpUrl, mailFrom } = options.mail
   const mail = smtpUrl
     ? createSmtpMailer(smtpUrl, mailFrom)
@@ -97,6 +99,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       return catalog.preset()
     },
     catalog,
+    words,
     sessions: createSessionCache(events),
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     gateways: new Map(options.gateways.map((gateway) => [gateway.name, gateway])),
@@ -118,6 +121,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     close: async () => {
       await closeDesk(context)
       catalog.close()
+      words.close()
       await calls.close()
       mail.close()
       files.close()

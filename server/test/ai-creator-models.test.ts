@@ -415,16 +415,16 @@ describe('the vendor of the environment', () => {
       .models()
       .map(({ name, channels }) => [name, ...channels.map((one) => `${one.provider} ${one.vendorModel}`)])
 
-  test('serves at once what only the renderer served, and never again asks the environment', async () => {
+  test('serves at once what only the renderer served, and never again what an operator took back', async () => {
     const own = await openSite(['127.0.0.0/8'])
     try {
       own.startWorker()
       const somebody = await createUser(own.context, units(100))
-      assert.equal(await ensureConnections(own.context, { openai: null }), false)
-      const openai = { url: vendor.url, key: vendor.key }
+      assert.equal(await ensureConnections(own.context, []), false)
+      const openai = { provider: 'openai', url: vendor.url, secret: vendor.key }
       const done = await Promise.all([
-        ensureConnections(own.context, { openai }),
-        ensureConnections(await own.another(), { openai }),
+        ensureConnections(own.context, [openai]),
+        ensureConnections(await own.another(), [openai]),
       ])
       assert.deepEqual(done.sort(), [false, true])
       await own.context.catalog.reload()
@@ -442,11 +442,11 @@ describe('the vendor of the environment', () => {
       const enabled = rows.map((row) => row.enabled)
       assert.deepEqual(enabled, [false, false, true, false], 'kept, not deleted')
 
-      // The operator takes the pictures back; another start with another key changes nothing.
+      // The operator takes the pictures back; another start with another key changes nothing but the key.
       await own.context.db.pool.query(
         `update channel set enabled = provider = 'sketch' where model_id = (select id from model where name = 'image_model')`,
       )
-      assert.equal(await ensureConnections(own.context, { openai: { ...openai, key: 'other' } }), false)
+      assert.equal(await ensureConnections(own.context, [{ ...openai, secret: 'other' }]), true)
       await own.context.catalog.reload()
       assert.deepEqual(channelsOf(own.context)[1], ['image_model', 'sketch sketch'])
     } finally {
@@ -461,7 +461,7 @@ describe('the vendor of the environment', () => {
       const { config: _config, name: _name, ...serving } = drawing({ provider: 'custom' })
       await call('PUT', '/models/2', token, serving, own)
       await call('PUT', '/models/2', token, { provider: 'sketch' }, own)
-      await ensureConnections(own.context, { openai: { url: vendor.url, key: vendor.key } })
+      await ensureConnections(own.context, [{ provider: 'openai', url: vendor.url, secret: vendor.key }])
       assert.deepEqual(channelsOf(own.context)[1], ['image_model', 'sketch sketch'])
     } finally {
       await own.close()

@@ -213,7 +213,7 @@ test('at the vendor’s own wire the connection is closed within two seconds of 
   const outbound = createLoopbackOutbound()
   const own = await openAssistantStage(plaza, { providers: [createOpenAiCompatible(outbound)], outbound })
   try {
-    await ensureConnections(own.site.context, { openai: { url: vendor.url, key: vendor.key } })
+    await ensureConnections(own.site.context, [{ provider: 'openai', url: vendor.url, secret: vendor.key }])
     const user = await own.user()
     for (const how of ['stop', 'leave'] as const) {
       const closed = Promise.withResolvers<number>()

@@ -17,6 +17,7 @@ import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { createCodesCommand } from './codes.ts'
 import { readAmount, readSecretLine } from './input.ts'
+import { createModerationCommand } from './moderation.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { createPricesCommand } from './prices.ts'
@@ -37,6 +38,7 @@ export function createAdminCommand(): Command {
   admin.addCommand(createChannelsCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
   admin.addCommand(createCodesCommand(shared))
+  admin.addCommand(createModerationCommand(shared))
   admin.addCommand(createTransactionsCommand())
   admin.addCommand(createTasksCommand(shared))
   return admin

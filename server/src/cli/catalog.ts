@@ -2,10 +2,13 @@ import { Command } from 'commander'
 import { setModelState } from '../kernel/catalog/administer.ts'
 import {
   addConnection,
+  changeOptions,
   listConnections,
   rotateKey,
   serveModel,
 } from '../kernel/catalog/administer-connections.ts'
+import { probeConnection } from '../kernel/catalog/probe-connection.ts'
+import type { Json } from '../kernel/ports/provider.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
@@ -67,7 +70,7 @@ export function createModelsCommand(shared: (command: Command) => Command): Comm
 
 /** `atelier admin connections`: how vendors are reached. */
 export function createConnectionsCommand(shared: (command: Command) => Command): Command {
-  const connections = new Command('connections').description('vendors: list, add, key')
+  const connections = new Command('connections').description('vendors: list, add, test, options, key')
   shared(connections.command('list')).action((options: Shared) =>
     withSite(options.site, async (context) =>
       printRows(await listConnections(context), options.json ?? false),
@@ -80,14 +83,35 @@ export function createConnectionsCommand(shared: (command: Command) => Command):
     .option('--quirk <name=value...>', 'peculiarities of the deployment')
     .action((name: string, provider: string, url: string, options: Shared & { quirk?: string[] }) =>
       withSite(options.site, async (context) => {
-        const quirks = Object.fromEntries(
-          (options.quirk ?? []).map((one) => one.split('=', 2) as [string, string]),
-        )
+        const quirks = readQuirks(options.quirk ?? [])
         const secret = await readSecretLine('Key')
         await addConnection(context, { name, provider, url, options: quirks, secret, headers: {} })
         print(
           `${name} was added. Have it serve a model: atelier admin models serve <model> ${name} <vendor-model>`,
         )
+      }),
+    )
+  shared(connections.command('options <name> [quirk...]'))
+    .description('change peculiarities of a vendor, as name=value; an empty value means the usual one')
+    .action((name: string, quirks: string[], options: Shared) =>
+      withSite(options.site, async (context) => {
+        const now = await changeOptions(context, name, readQuirks(quirks))
+        if (now === null) throw new UsageError(`There is no connection ${name}.`)
+        print(JSON.stringify(now))
+      }),
+    )
+  shared(connections.command('test <name>'))
+    .description('ask the vendor something that costs nothing: does it take the key, has it the models')
+    .action((name: string, options: Shared) =>
+      withSite(options.site, async (context) => {
+        const probed = await probeConnection(context, name)
+        if (probed === null) throw new UsageError(`There is no connection ${name}.`)
+        if (probed.state === 'unknown')
+          throw new UsageError(`${name} cannot be asked for free: try it with one small picture.`)
+        if (probed.state === 'refused') throw new UsageError(`${name} refuses: ${probed.words}`)
+        const { models, missing } = probed
+        print(`${name} answers${models === null ? '' : ` and names ${models} models`}.`)
+        if (missing.length > 0) print(`Not among them, but serving here: ${missing.join(', ')}.`)
       }),
     )
   shared(connections.command('key <name>'))
@@ -101,4 +125,24 @@ export function createConnectionsCommand(shared: (command: Command) => Command):
       }),
     )
   return connections
+}
+
+/** `name=value`, the value as JSON where it is some (`1`, `["1024x1024"]`), and else as the text it is. */
+function readQuirks(quirks: readonly string[]): { [name: string]: Json } {
+  return Object.fromEntries(
+    quirks.map((quirk) => {
+      const at = quirk.indexOf('=')
+      if (at < 1) throw new UsageError(`"${quirk}" is not name=value.`)
+      return [quirk.slice(0, at), readValue(quirk.slice(at + 1))]
+    }),
+  )
+}
+
+function readValue(text: string): Json {
+  if (text === '') return null
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return text
+  }
 }

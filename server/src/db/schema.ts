@@ -97,6 +97,7 @@ export interface Channel {
   connection_id: bigint | null;
   enabled: Generated<boolean>;
   id: Generated<bigint>;
+  is_usual: Generated<boolean>;
   model_id: bigint;
   provider: string;
   vendor_model: string;
@@ -117,6 +118,7 @@ export interface Character {
 
 export interface Connection {
   created_at: Generated<Date>;
+  environment_mark: Buffer | null;
   id: Generated<bigint>;
   name: string;
   options: Generated<Json>;
@@ -305,6 +307,13 @@ export interface Model {
   title: string;
   updated_at: Generated<Date>;
   vendor: string | null;
+}
+
+export interface ModerationWord {
+  created_at: Generated<Date>;
+  form: string;
+  id: Generated<bigint>;
+  word: string;
 }
 
 export interface Participation {
@@ -499,6 +508,14 @@ export interface Referral {
   reversal_id: bigint | null;
   state: Generated<string>;
   written_off: Generated<bigint>;
+}
+
+export interface RefusedContent {
+  account_id: bigint;
+  day: Timestamp;
+  kind: string;
+  refused_by: string;
+  times: number;
 }
 
 export interface RetiredChannelAccount {
@@ -726,6 +743,7 @@ export interface DB {
   message: Message;
   migration: Migration;
   model: Model;
+  moderation_word: ModerationWord;
   participation: Participation;
   payer: Payer;
   payment_channel: PaymentChannel;
@@ -740,6 +758,7 @@ export interface DB {
   redeem_code: RedeemCode;
   redeem_miss: RedeemMiss;
   referral: Referral;
+  refused_content: RefusedContent;
   retired_channel_account: RetiredChannelAccount;
   sent_file: SentFile;
   session: Session;

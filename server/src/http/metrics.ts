@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statement } from '../db/database.ts'
 import type { Context } from '../kernel/context.ts'
+import { sumRefusals } from '../kernel/moderation/count-refusals.ts'
 import { openFindings } from '../kernel/wallet/invariants.ts'
 
 export type Metrics = {
@@ -52,6 +53,13 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
   const connections = gauge('atelier_db_connections', 'Database connections of this process.', ['state'])
   const findings = gauge('atelier_invariant_broken', 'An invariant that does not hold (1).', ['check'])
 
+  const refused = new Counter({
+    name: 'atelier_refused_content_total',
+    help: 'What users of the site asked for and was refused, by a vendor or by the word list; of all its processes.',
+    labelNames: ['kind', 'by'],
+    registers,
+  })
+
   const sockets = gauge('atelier_live_sockets', 'Sockets that are told of their tasks.')
   const messages = new Counter({
     name: 'atelier_live_messages_total',
@@ -88,6 +96,8 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
         open.set({ state }, Number(row?.tasks ?? 0))
         oldest.set({ state }, row?.oldest ?? 0)
       }
+      refused.reset()
+      for (const { kind, by, times } of await sumRefusals(context)) refused.inc({ kind, by }, times)
       findings.reset()
       for (const check of await openFindings(context)) findings.set({ check }, 1)
       return { contentType: registry.contentType, text: await registry.metrics() }

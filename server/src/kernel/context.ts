@@ -4,6 +4,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
 import type { CallCounter } from './limits/count-calls.ts'
+import type { WordList } from './moderation/word-list.ts'
 import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
@@ -34,6 +35,8 @@ export type Context = {
   keys: Keys
   preset: Preset
   catalog: Catalog
+  /** What users may not ask for. */
+  words: WordList
   sessions: SessionCache
   providers: ReadonlyMap<string, Provider>
   gateways: ReadonlyMap<string, Gateway>

@@ -39,6 +39,8 @@ export type ErrorDetails = {
   /** `wasMember` tells whoever paid by a membership that has lapsed from who never had one. */
   insufficient_credits: { required: Credits; available: Credits; wasMember?: boolean }
   idempotency_key_reused: Record<never, never>
+  /** It has a word in it that the operator's list refuses, whichever; nothing was taken. */
+  content_refused: Record<never, never>
   rate_limited: { retryAfterSeconds: number }
   /** What an account may do in a day, or call in an hour, has been done. */
   quota_spent: { quota: 'image' | 'video' | 'calls'; limit: number; retryAfterSeconds: number }

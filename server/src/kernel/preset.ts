@@ -51,6 +51,8 @@ export type CatalogPreset = {
     kind: ModelKind
     /** Whose model it is called; see `Model.vendor`. */
     vendor?: string
+    /** Drawn here whatever keys there are, until an operator has it served: what it is called after has ended. */
+    isDrawn?: boolean
   }[]
   /** Whose models there are, by `vendor` of those above, in the order they are shown; what each is called. */
   vendors?: readonly { name: string; title: string }[]
@@ -115,6 +117,8 @@ export type GenerationPreset = {
 }
 
 export type ToolPreset = {
+  /** Whether what models write is compared with the operator's word list, too; not unless he says so. */
+  moderatesOutputs?: boolean
   /** How many pictures an account may have described, counted in the database: each costs the operator. */
   analysisLimit: Limit
   /** Templates that an operator switched off, by name. */

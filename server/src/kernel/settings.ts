@@ -171,6 +171,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     show: (preset) => preset.needsApproval,
     apply: (preset, value) => (typeof value === 'boolean' ? { ...preset, needsApproval: value } : null),
   },
+  moderate_outputs: {
+    show: (preset) => preset.moderatesOutputs ?? false,
+    apply: (preset, value) => (typeof value === 'boolean' ? { ...preset, moderatesOutputs: value } : null),
+  },
   session_seconds: seconds('sessionMs', 60, 365 * 86_400),
   task_seconds: seconds('taskMs', 5, 7 * 86_400),
   assistant_memory_tokens: tokens('assistantMemoryTokens', USUAL_MEMORY_TOKENS, 200_000),

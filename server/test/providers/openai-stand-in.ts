@@ -41,6 +41,7 @@ export async function startOpenAiStandIn(): Promise<OpenAiStandIn> {
     answer(request, response).catch((error) => response.destroy(error))
   })
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.method === 'GET' && request.url === '/v1/models') return models(request, response)
     const one = await readRequest(request)
     seen.push(one)
     const misbehave = next.shift()
@@ -115,6 +116,18 @@ export const event = (value: unknown): string => `data: ${JSON.stringify(value)}
 export const DONE = 'data: [DONE]\n\n'
 
 // The wire as documented ---------------------------------------------------------------------------------------
+
+function models(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.authorization !== `Bearer ${KEY}`) {
+    const no = refusal(`Incorrect API key provided: ${request.headers.authorization}.`, {
+      code: 'invalid_api_key',
+    })
+    json(response, 401, no)
+    return
+  }
+  const data = ['gpt-5-mini', 'gpt-image-1'].map((id) => ({ id, object: 'model' }))
+  json(response, 200, { object: 'list', data })
+}
 
 async function chat(response: ServerResponse, { fields }: Seen): Promise<void> {
   if (!Array.isArray(fields.messages) || fields.messages.length === 0) {

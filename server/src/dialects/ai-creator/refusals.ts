@@ -76,6 +76,8 @@ export const refusals: Refusals = {
         )
       : refuse(40_001, `积分不足，当前余额 ${toText(available)}，需要 ${toText(required)}，请充值或购买会员`),
   idempotency_key_reused: () => refuse(422, 'Idempotency-Key 已用于另一请求，请更换后重试'),
+  // Nothing was taken, so that nothing is given back.
+  content_refused: () => refuse(40_007, '内容未通过安全审核，请修改后重试'),
   rate_limited: ({ retryAfterSeconds }) => refuse(429, `请求过于频繁，请${retryAfterSeconds}秒后再试`),
   model_not_found: () => refuse(404, 'AI模型不存在或未启用'),
   model_is_only_default: () => refuse(400, '这是该类型唯一可用的模型，请先添加或启用另一个模型'),

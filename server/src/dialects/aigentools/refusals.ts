@@ -13,6 +13,8 @@ export const FAILURE_MESSAGES: Readonly<Record<Failure, string>> = {
   unknown: 'Whether the model finished the task could not be confirmed',
 }
 
+const isInputRefused = (reason: Failure): boolean => reason === 'content' || reason === 'rejected'
+
 /** HTTP status and sentence of every kernel error (specs/aigentools.md, 八; facts/aigentools.md, section 1). */
 export const refusals: Refusals = {
   credentials_missing: () => refuse(401, 'authorization header is required'),
@@ -42,6 +44,7 @@ export const refusals: Refusals = {
   input_invalid: (issue) => refuse(400, describeIssue(issue)),
   insufficient_credits: () => refuse(400, 'Insufficient balance'),
   idempotency_key_reused: () => refuse(422, 'This Idempotency-Key was used for another request'),
+  content_refused: () => refuse(400, FAILURE_MESSAGES.content),
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(429, `Too many requests, please try again in ${retryAfterSeconds} seconds`),
   model_not_found: () => refuse(404, 'Model not found'),
@@ -80,10 +83,9 @@ export const refusals: Refusals = {
   task_not_editable: () => refuse(400, 'cannot update task in processing or later state'),
   task_not_cancelable: () => refuse(400, 'task cannot be cancelled in its current state'),
   task_not_retryable: () => refuse(400, 'task is not in a failed state'),
-  generation_failed: ({ reason }) => refuse(502, FAILURE_MESSAGES[reason]),
+  generation_failed: ({ reason }) => refuse(isInputRefused(reason) ? 400 : 502, FAILURE_MESSAGES[reason]),
   generation_running: () => refuse(202, 'The task is still running'),
-  analysis_failed: ({ reason }) =>
-    refuse(reason === 'content' || reason === 'rejected' ? 400 : 502, FAILURE_MESSAGES[reason]),
+  analysis_failed: ({ reason }) => refuse(isInputRefused(reason) ? 400 : 502, FAILURE_MESSAGES[reason]),
   work_not_found: () => refuse(404, 'Not found'),
   work_not_owned: () => refuse(403, 'This belongs to another user'),
   password_wrong: () => refuse(400, 'The current password is wrong'),
@@ -95,7 +97,7 @@ export const refusals: Refusals = {
   upload_not_found: () => refuse(404, 'File not found'),
   conversation_not_found: () => refuse(404, 'Conversation not found'),
   conversation_busy: () => refuse(409, 'The last message is still being answered'),
-  reply_failed: ({ reason }) => refuse(502, FAILURE_MESSAGES[reason]),
+  reply_failed: ({ reason }) => refuse(isInputRefused(reason) ? 400 : 502, FAILURE_MESSAGES[reason]),
   character_not_found: () => refuse(404, 'Character not found'),
   vendor_not_found: () => refuse(404, 'No such vendor'),
   vendor_exists: () => refuse(409, 'A vendor with this name already exists'),

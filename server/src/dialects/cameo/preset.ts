@@ -24,7 +24,7 @@ export const preset: Preset = {
       vendor: 'stability',
     },
     { name: 'dall-e-3', title: 'DALL-E 3', description: '', kind: 'image', vendor: 'openai' },
-    { name: 'sora', title: 'SORA', description: '', kind: 'video', vendor: 'openai' },
+    { name: 'sora', title: 'SORA', description: '', kind: 'video', vendor: 'openai', isDrawn: true },
     { name: 'veo', title: 'VEO', description: '', kind: 'video', vendor: 'google' },
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },
   ],

@@ -32,7 +32,7 @@ export const preset: Preset = {
       vendor: 'stability',
     },
     { name: 'dall-e-3', title: 'DALL-E 3', description: '', kind: 'image', vendor: 'dalle' },
-    { name: 'sora-1.0', title: 'SORA 1.0', description: '', kind: 'video', vendor: 'sora' },
+    { name: 'sora-1.0', title: 'SORA 1.0', description: '', kind: 'video', vendor: 'sora', isDrawn: true },
     { name: 'veo-2', title: 'VEO 2', description: '', kind: 'video', vendor: 'veo' },
     { name: 'gen-4', title: 'Runway Gen-4', description: '', kind: 'video', vendor: 'runway' },
     { name: 'gpt-4', title: 'GPT-4', description: '', kind: 'text', vendor: 'openai' },

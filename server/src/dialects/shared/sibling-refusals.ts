@@ -67,6 +67,7 @@ export function siblingRefusals(
     insufficient_credits: ({ required, available }) =>
       refuse(400, `算力不足，当前余额 ${toText(available)}，需要 ${toText(required)}，请充值后重试`),
     idempotency_key_reused: () => refuse(422, 'Idempotency-Key 已用于另一请求，请更换后重试'),
+    content_refused: () => refuse(400, '内容未通过安全审核，请修改后重试'),
     rate_limited: ({ retryAfterSeconds }) => refuse(429, `请求过于频繁，请${retryAfterSeconds}秒后再试`),
     quota_spent: ({ quota, limit }) =>
       refuse(429, `${QUOTAS[quota]}已用完（${limit}次），请稍后再试或升级会员`),

@@ -62,6 +62,7 @@ export const refusals: Refusals = {
       shortfall: toNumber(required - available),
     }),
   idempotency_key_reused: () => refuse(1602, 'Idempotency-Key 已用于另一请求，请更换后重试'),
+  content_refused: () => refuse(1502, '内容未通过安全审核，请修改提示词后重试'),
   rate_limited: ({ retryAfterSeconds }) =>
     refuse(9003, `请求过于频繁，请${retryAfterSeconds}秒后再试`, { retryAfter: retryAfterSeconds }, 429),
   model_not_found: () => refuse(1503, '生成参数无效: 模型不存在或未开放'),

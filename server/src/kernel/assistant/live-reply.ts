@@ -92,7 +92,6 @@ export function createLiveReply(options: {
     say: (piece) => {
       const isFirst = text === ''
       text += piece
-      meter?.take(piece)
       for (const follower of followers) follower.onText(piece)
       if (isFirst) onFirstText()
     },

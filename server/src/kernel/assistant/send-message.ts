@@ -7,6 +7,7 @@ import type { Metered } from '../generation/explanation.ts'
 import { createMeter } from '../generation/meter.ts'
 import { withHold } from '../generation/quote-task.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
+import { checkWords } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import type { TextMessage } from '../ports/provider.ts'
 import { USUAL_MEMORY_TOKENS, USUAL_REPLY_TOKENS } from './bounds.ts'
@@ -111,6 +112,8 @@ async function beginOrJoin(
   message: NewMessage,
 ): Promise<Reply> {
   const content = readContent(message.content)
+  const { idempotencyKey } = message
+  await checkWords(context, { accountId: actor.accountId, kind: 'chat', texts: [content], idempotencyKey })
   const desk = deskOf(context)
   if (desk.live.size >= MOST_LIVE) throw refusal('unavailable')
   const tokens = estimateTokens(content)

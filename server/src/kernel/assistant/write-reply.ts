@@ -5,6 +5,9 @@ import type { Channel } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
 import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
+import { checkWritten, moderatesOutputs, RefusedByList } from '../moderation/check-words.ts'
+import type { RefusedBy } from '../moderation/count-refusals.ts'
+import { countRefusedTask } from '../moderation/count-refusals.ts'
 import type { Provider, ProviderErrorKind, TextJob, Usage } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { estimateTokens } from './estimate-tokens.ts'
@@ -27,6 +30,8 @@ type Outcome = {
   error: string | null
   /** As the vendor counted it. */
   usage?: Usage | null
+  /** Who refused it, where it was for its content. */
+  refusedBy?: RefusedBy
 }
 
 const endReply = statement(
@@ -137,12 +142,22 @@ async function ask(
   const connection = connectionOf(context, channel)
   const call = { connection, signal: AbortSignal.any([signal, hangUp.signal]) }
   let length = 0
+  // What may be refused as a whole is not shown in parts.
+  const holdsBack = moderatesOutputs(context)
+  let held = ''
+  const handOver = (): void => {
+    if (held === '') return
+    checkWritten(context, held)
+    live.say(held)
+    held = ''
+  }
   try {
     for await (const part of write({ ...job, model: channel.vendorModel }, call)) {
       // What comes after the end has been decided is nobody's.
       if (signal.aborted) throw signal.reason
       if (part.type === 'end') {
         if (part.reason === 'content') throw new ProviderError('content', 'the vendor refused to answer')
+        handOver()
         if (live.text().trim() === '') throw new ProviderError('failed', 'the provider wrote nothing')
         return { ...DONE, isCut: part.reason === 'length', usage: part.usage }
       }
@@ -150,8 +165,12 @@ async function ask(
       const text = part.text.includes('\0') ? part.text.replaceAll('\0', '') : part.text
       if (text === '') continue
       length += text.length
-      live.say(text)
-      if (length > MOST_CHARACTERS || live.meter?.isSpent()) return { ...DONE, isCut: true }
+      live.meter?.take(text)
+      if (holdsBack) held += text
+      else live.say(text)
+      if (length <= MOST_CHARACTERS && !live.meter?.isSpent()) continue
+      handOver()
+      return { ...DONE, isCut: true }
     }
     throw new ProviderError('ambiguous', 'the text broke off')
   } finally {
@@ -194,7 +213,14 @@ function outcomeOf(error: unknown, live: LiveReply, provider: Provider): Outcome
   const words = error instanceof Error ? error.message.slice(0, 2_000) : String(error)
   // The vendor's own no is nobody's answer, whatever it wrote before.
   const hasAnswer = kind !== 'content' && live.text().trim() !== ''
-  return { state: hasAnswer ? 'broken' : 'failed', isCut: hasAnswer, failure, error: words }
+  const refusedBy = error instanceof RefusedByList ? 'list' : 'vendor'
+  return {
+    state: hasAnswer ? 'broken' : 'failed',
+    isCut: hasAnswer,
+    failure,
+    error: words,
+    ...(kind === 'content' && { refusedBy }),
+  }
 }
 
 /** Puts the end on record. */
@@ -217,6 +243,7 @@ async function settle(context: Context, live: LiveReply, outcome: Outcome): Prom
       settlement && JSON.stringify(settlement.explanation),
     ])
     if (row?.is_ended) {
+      if (outcome.refusedBy) await countRefusedTask(context, live.taskId, outcome.refusedBy)
       if (hasAnswer && outcome.state !== 'failed') return { state: outcome.state }
       return failed(outcome.failure ?? 'unavailable', live)
     }

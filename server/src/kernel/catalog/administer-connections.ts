@@ -2,9 +2,10 @@ import { statement } from '../../db/database.ts'
 import { violatedUnique } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
-import type { Json } from '../ports/provider.ts'
+import type { Json, ProviderKind } from '../ports/provider.ts'
 import type { ConnectionSecrets } from './connections.ts'
 import { checkConnection, sealSecrets } from './connections.ts'
+import { makerOf } from './serve-drawn-models.ts'
 
 // How operators bring a vendor in: a connection with its key, and which models it serves.
 
@@ -78,12 +79,59 @@ export async function rotateKey(
   return rows.length > 0
 }
 
+const lockOptions = statement(
+  'lock options of connection',
+  `select id, provider, url, sealed, options from connection where name = $1 and name not like 'model:%' for update`,
+)
+const servedKinds = statement(
+  'kinds served over connection',
+  `select distinct m.kind from channel c join model m on m.id = c.model_id where c.connection_id = $1 and c.enabled`,
+)
+const setOptions = statement(
+  'set options of connection',
+  'update connection set options = $2, updated_at = now() where id = $1',
+)
+
+type Options = { readonly [name: string]: Json }
+
+/**
+ * Changes how a vendor is spoken to, in force at the next call; what is null is the usual again, and what is not named
+ * stays. A key from the environment goes on being the environment's.
+ *
+ * @returns the options it has now; null when there is no such connection
+ * @throws input_invalid for `options`, with the provider's sentence, when what it serves cannot be made with them
+ */
+export async function changeOptions(
+  context: Context,
+  name: string,
+  changes: Options,
+): Promise<Options | null> {
+  const options = await context.db.transaction(async (within) => {
+    type Row = { id: bigint; provider: string; url: string; sealed: Buffer; options: Options }
+    const [stored] = await within.rows<Row>(lockOptions, [name])
+    if (!stored) return null
+    const merged = Object.entries({ ...stored.options, ...changes }).filter(([, value]) => value !== null)
+    const options: Options = Object.fromEntries(merged)
+    const provider = context.providers.get(stored.provider)
+    const connection = { url: stored.url, secret: '', headers: {}, options }
+    for (const { kind } of await within.rows<{ kind: string }>(servedKinds, [stored.id])) {
+      const reason = provider?.problemWith?.(connection, makerOf(kind) as ProviderKind) ?? null
+      if (reason !== null) throw refusal('input_invalid', { field: 'options', problem: 'format', reason })
+    }
+    await within.rows(setOptions, [stored.id, JSON.stringify(options)])
+    return options
+  })
+  if (options !== null) await announce(context)
+  return options
+}
+
 const addChannel = statement(
   'serve model by connection',
   `insert into channel (model_id, provider, vendor_model, weight, connection_id)
    select m.id, k.provider, $3, $4, k.id from model m, connection k
    where (m.name = $1 or m.id::text = $1) and k.name = $2
-   on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true
+   on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true,
+     is_usual = false
    returning id, model_id`,
 )
 // Never deleted: tasks under way are asked after where they were sent.

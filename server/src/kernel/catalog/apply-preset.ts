@@ -10,8 +10,8 @@ const addModel = statement(
 )
 const addChannel = statement(
   'add preset channel',
-  `insert into channel (model_id, provider, vendor_model)
-   select m.id, 'sketch', 'sketch' from model m
+  `insert into channel (model_id, provider, vendor_model, is_usual)
+   select m.id, 'sketch', 'sketch', true from model m
    where m.name = $1 and not exists (select from channel c where c.model_id = m.id)`,
 )
 

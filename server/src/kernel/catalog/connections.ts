@@ -6,7 +6,8 @@ import type { SealedConnection } from './catalog.ts'
 /** What of a connection is only written and never read back. */
 export type ConnectionSecrets = { secret: string; headers: Readonly<Record<string, string>> }
 
-function openSecrets(context: Pick<Context, 'keys'>, sealed: Buffer): ConnectionSecrets {
+/** Decrypts what `sealSecrets` made. Throws when it was sealed under another SECRET_KEY. */
+export function openSecrets(context: Pick<Context, 'keys'>, sealed: Buffer): ConnectionSecrets {
   return JSON.parse(context.keys.open(sealed)) as ConnectionSecrets
 }
 

@@ -12,6 +12,7 @@ import type { ModelState } from './catalog.ts'
 import type { ConnectionSecrets } from './connections.ts'
 import { checkConnection, sealSecrets } from './connections.ts'
 import type { Declaration } from './declaration.ts'
+import { makerOf, serveDrawnModels } from './serve-drawn-models.ts'
 
 // What operators do to models through an API: list, define, change. Every change is in force at once.
 
@@ -291,7 +292,7 @@ const closeChannels = statement(
 const addChannel = statement(
   'serve model by its own channel',
   `insert into channel (model_id, provider, vendor_model, connection_id) values ($1, $2, $3, $4)
-   on conflict on constraint one_channel_per_vendor_model do update set enabled = true`,
+   on conflict on constraint one_channel_per_vendor_model do update set enabled = true, is_usual = false`,
 )
 // As the pictures of this site are served now: by the channels of its default model, or drawn here.
 const addUsualChannels = statement(
@@ -299,16 +300,11 @@ const addUsualChannels = statement(
   `with usual as (
      select c.provider, c.vendor_model, c.weight, c.enabled, c.connection_id from channel c join model m on m.id = c.model_id
      where m.kind = 'image' and m.is_default and m.id <> $1)
-   insert into channel (model_id, provider, vendor_model, weight, enabled, connection_id)
-   select $1, * from usual
-   union all select $1, 'sketch', 'sketch', 1, true, null where not exists (select from usual)
-   on conflict on constraint one_channel_per_vendor_model do update set enabled = excluded.enabled`,
+   insert into channel (model_id, provider, vendor_model, weight, enabled, connection_id, is_usual)
+   select $1, *, true from usual
+   union all select $1, 'sketch', 'sketch', 1, true, null, true where not exists (select from usual)
+   on conflict on constraint one_channel_per_vendor_model do update set enabled = excluded.enabled, is_usual = true`,
 )
-
-/** What a provider has to make for a model of this kind: the words of a deck are written like any others. */
-export function makerOf(kind: string): string {
-  return kind === 'deck' ? 'text' : kind
-}
 
 /** Brings a model's channels in line with how it is to be served; null means as usual. */
 async function serve(
@@ -321,6 +317,7 @@ async function serve(
   if (serving === null) {
     await within.rows(closeChannels, [id])
     await within.rows(addUsualChannels, [id])
+    await serveDrawnModels(context, within, id)
     return
   }
   const [own] = await within.rows<OwnChannel>(ownChannel, [id])

@@ -4,8 +4,10 @@ import { statement } from '../../db/database.ts'
 import { takeOverReply } from '../assistant/take-over-reply.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
+import { editModelOf } from '../catalog/edit-model.ts'
 import { expandMentions } from '../characters/mentions.ts'
 import type { Context } from '../context.ts'
+import { checkBeforeCall, textsOf, textsOfJob } from '../moderation/check-words.ts'
 import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
@@ -111,18 +113,21 @@ async function prepareCall(
 ): Promise<() => Promise<Progressed>> {
   switch (task.kind) {
     case 'text':
-      return async () => ({
-        state: 'written',
-        writing: await writeText(context, task, channel, provider, options),
-      })
+      return async () => {
+        checkBeforeCall(context, textsOf(task))
+        return { state: 'written', writing: await writeText(context, task, channel, provider, options) }
+      }
     case 'deck':
-      return async () => ({
-        state: 'written',
-        writing: await writeDeck(context, task, channel, provider, options),
-      })
+      return async () => {
+        checkBeforeCall(context, textsOf(task))
+        return { state: 'written', writing: await writeDeck(context, task, channel, provider, options) }
+      }
     default: {
       const job = await toJob(context, task, channel)
-      return () => provider.start(job, options)
+      return async () => {
+        checkBeforeCall(context, textsOfJob(job))
+        return provider.start(job, options)
+      }
     }
   }
 }
@@ -150,7 +155,9 @@ async function toJob(context: Context, task: Making, channel: Channel): Promise<
   }
   const { source: _key, style, ...input } = task.input
   const job = { model, ...input, prompt: withStyle(await spellOut(context, task, input.prompt), style) }
-  return source ? { kind: 'image_edit', ...job, source } : { kind: 'image', ...job }
+  return source
+    ? { kind: 'image_edit', ...job, source, model: editModelOf(context, channel) }
+    : { kind: 'image', ...job }
 }
 
 /** The prompt with the characters it mentions spelled out, as they are now; the user goes on seeing his own words. */

@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
+import { checkWords, textsOf } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
@@ -33,7 +34,8 @@ const editTaskStatement = statement(
  * at its owner's expense, and always where the price is measured. Where tasks need approval, an edited one needs it again: what was approved is not what
  * would run (facts/aigentools.md, B5).
  *
- * @throws task_not_found, task_not_editable, insufficient_credits, model_not_found, input_invalid
+ * @throws task_not_found, task_not_editable, insufficient_credits, model_not_found, input_invalid,
+ *   content_refused
  */
 export async function editTask(
   context: Context,
@@ -46,6 +48,8 @@ export async function editTask(
   try {
     checkInput(context, edit)
     const task = await readTask(context, reach, named)
+    const accountId = reach.accountId ?? task.accountId
+    await checkWords(context, { accountId, kind: edit.kind, texts: textsOf(edit) })
     const [before] = await context.db.rows<{ source: string | null }>(readSource, [task.id])
     await write(context, reach, task, edit)
     // The picture of before serves nobody now.

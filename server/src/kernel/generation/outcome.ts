@@ -3,6 +3,8 @@ import { statement } from '../../db/database.ts'
 import { isConnectionLoss } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
+import { RefusedByList } from '../moderation/check-words.ts'
+import { countRefusedTask } from '../moderation/count-refusals.ts'
 import type { Provider, ProviderErrorKind, Step } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { UnfitOutput } from '../works/inspect.ts'
@@ -76,8 +78,11 @@ export async function settleError(
   context.log.warn({ task: task.id, provider: provider.name, kind, error }, 'a provider refused a task')
   switch (kind) {
     case 'rejected':
-    case 'content':
       await giveUp(context, task, kind, words)
+      return
+    case 'content':
+      if (await giveUp(context, task, kind, words))
+        await countRefusedTask(context, task.id, error instanceof RefusedByList ? 'list' : 'vendor')
       return
     case 'throttled':
     case 'unavailable': {
@@ -137,12 +142,13 @@ async function requeue(
   context.events.publish('queue')
 }
 
+/** @returns whether this ended it; somebody else may have */
 export async function giveUp(
   context: Context,
   task: Claimed,
   failure: Failure,
   words: string,
-): Promise<void> {
+): Promise<boolean> {
   const values = [
     context.keys.chain,
     task.id,
@@ -156,9 +162,10 @@ export async function giveUp(
     false,
     null,
   ]
-  await context.db.rows(finishTask, values)
+  const [ended] = await context.db.rows<Ended>(finishTask, values)
   context.events.publish('task', task.id)
   await removeEarlier(context, task)
+  return ended?.done ?? false
 }
 
 /** What workers stored that were killed before they could end the task: nothing, for one that was claimed once. */

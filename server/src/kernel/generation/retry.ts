@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
+import { checkWords, textsOf } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import { quoteTask } from './quote-task.ts'
 import { OPEN_MODELS } from './submit.ts'
@@ -19,7 +20,7 @@ const retryTaskStatement = statement(
  * Starts the caller's failed task again, with a new hold at today's price.
  *
  * @throws task_not_found, task_not_owned, task_not_retryable (it did not fail, or another retry was faster),
- *   insufficient_credits, model_not_found, account_disabled
+ *   insufficient_credits, model_not_found, account_disabled, content_refused
  */
 export async function retryTask(
   context: Context,
@@ -32,6 +33,8 @@ export async function retryTask(
   if (task.accountId !== actor.accountId) throw refusal('task_not_owned', { id: task.handle })
   const [stored] = await context.db.rows<TaskInput & { model_id: bigint }>(readForRetry, [task.id])
   if (!stored) throw refusal('task_not_found', { id: task.handle })
+  const { accountId } = actor
+  await checkWords(context, { accountId, kind: stored.kind, texts: textsOf(stored) })
   for (let tries = 0; tries < 5; tries += 1) {
     const quote = quoteTask(context, stored, stored.model_id, OPEN_MODELS)
     const [row] = await context.db.rows<{

@@ -3,6 +3,7 @@ import type { ModelState } from '../catalog/catalog.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { IdempotencyKey } from '../idempotency.ts'
+import { checkWords, textsOf } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import type { Json } from '../ports/provider.ts'
 import { checkInput } from './check-input.ts'
@@ -52,7 +53,8 @@ const submitWithinQuota = statement(
  * work; or, when it is refused, nothing.
  *
  * @returns the task's number, and whether an earlier request with the same key had made it.
- * @throws model_not_found, quota_spent, insufficient_credits, idempotency_key_reused, account_disabled, input_invalid
+ * @throws model_not_found, quota_spent, insufficient_credits, idempotency_key_reused, account_disabled, input_invalid,
+ *   content_refused
  */
 export async function submitTask(
   context: Context,
@@ -63,6 +65,9 @@ export async function submitTask(
   let isKept = false
   try {
     checkInput(context, submission)
+    const { kind, idempotencyKey } = submission
+    const texts = textsOf(submission)
+    await checkWords(context, { accountId: actor.accountId, kind, texts, idempotencyKey })
     const submitted = await submit(context, actor, submission)
     isKept = !submitted.repeated
     return submitted

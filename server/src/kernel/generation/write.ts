@@ -1,6 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
+import { checkWritten } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import type { DeckContent } from '../ports/deck-renderer.ts'
 import type { CallOptions, Output, Provider, TextJob } from '../ports/provider.ts'
@@ -57,6 +58,7 @@ export async function writeText(
   }
   const expected = tool.lengths?.most ?? tool.maxTokens * CHARACTERS_PER_TOKEN
   const { text, reason, settlement } = await write(task, provider, job, options, expected)
+  checkWritten(context, text)
   return { text, isCut: reason === 'length', outputs: [], settlement }
 }
 
@@ -83,6 +85,7 @@ export async function writeDeck(
   try {
     if (reason === 'length') throw new InvalidDeck('the answer reached its bound before it had ended')
     content = readDeck(text)
+    checkWritten(context, content)
   } catch (error) {
     if (!(error instanceof InvalidDeck)) throw error
     const words = `${DECK_REFUSED}${error.message}`

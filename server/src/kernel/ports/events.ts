@@ -3,7 +3,7 @@
  * subscribes first and then reads the row.
  *
  * - `task <id>`: the task changed; - `ended <id>`: it was taken out of its worker's hands; - `work`: tasks became due; - `account <id>`: its access changed;
- * - `catalog`: models, prices or settings changed; - `reply <id>`: somebody asked to stop the reply of this task, or it ended.
+ * - `catalog`: models, prices, settings or refused words changed; - `reply <id>`: somebody asked to stop the reply of this task, or it ended.
  */
 export type Topic = 'task' | 'ended' | 'queue' | 'account' | 'catalog' | 'reply'
 

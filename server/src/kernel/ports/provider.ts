@@ -195,6 +195,11 @@ export type Provider = {
   account?: VendorAccount
   /** What is wrong with a connection's options for jobs of a kind, in a sentence for its operator; null when nothing is. */
   problemWith?: (connection: ProviderConnection, kind: ProviderKind) => string | null
+  /**
+   * Asks the vendor something that costs nothing, to see whether it takes the connection. Returns the ids of the models
+   * that it says it has; null where it does not say. Throws `ProviderError`.
+   */
+  probe?: (options: Pick<CallOptions, 'connection' | 'signal'>) => Promise<readonly string[] | null>
   /** Starts a job. Throws `ProviderError`. */
   start: (job: ProviderJob, options: CallOptions) => Promise<Step>
   /**

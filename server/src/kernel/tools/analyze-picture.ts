@@ -5,6 +5,8 @@ import { openConnection } from '../catalog/connections.ts'
 import type { Actor, Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
 import { refusal } from '../errors.ts'
+import { checkWritten, RefusedByList } from '../moderation/check-words.ts'
+import { countRefusedRequest } from '../moderation/count-refusals.ts'
 import type { Provider, ProviderConnection, ProviderErrorKind, TextJob } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { readPictureFrom } from '../uploads/take-picture.ts'
@@ -71,7 +73,7 @@ export async function analyzePicture(
   const ending: Ending = { outcome: 'unreadable', provider: null, usage: null }
   try {
     const job = await toJob(context, template, input.address)
-    const text = await write(context, channels, job, options.capMs ?? CAP_MS, ending)
+    const text = await write(context, channels, job, options.capMs ?? CAP_MS, ending, actor.accountId)
     return { text, provider: ending.provider ?? '', templateVersion: template.version }
   } finally {
     await noteDown(context, begun.id, ending)
@@ -125,6 +127,7 @@ async function write(
   request: Request,
   capMs: number,
   ending: Ending,
+  accountId: bigint,
 ): Promise<string> {
   const cap = new AbortController()
   const timer = setTimeout(() => cap.abort(), capMs)
@@ -135,6 +138,7 @@ async function write(
       ending.provider = served.provider.name
       try {
         const text = await ask(served, connection, request, cap.signal, ending)
+        checkWritten(context, text)
         ending.outcome = 'succeeded'
         return text
       } catch (error) {
@@ -142,6 +146,10 @@ async function write(
         const details = { provider: served.provider.name, reason, words: redact(error, connection) }
         context.log.warn(details, 'a provider did not describe a picture')
         ending.outcome = reason
+        if (reason === 'content') {
+          const by = error instanceof RefusedByList ? 'list' : 'vendor'
+          await countRefusedRequest(context, { accountId, kind: 'analysis', by })
+        }
         if (reason !== 'unavailable') throw refusal('analysis_failed', { reason })
       }
     }

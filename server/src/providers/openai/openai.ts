@@ -1,6 +1,7 @@
 import type { Outbound } from '../../kernel/ports/outbound.ts'
 import { type Provider, ProviderError } from '../../kernel/ports/provider.ts'
 import { writeChat } from '../shared/openai/chat.ts'
+import { listModels } from '../shared/openai/models.ts'
 import { checkWaiting } from '../shared/wire.ts'
 import { readDeployment } from './call.ts'
 import { makePictures } from './images.ts'
@@ -23,9 +24,16 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
       image: 'gpt-image-1.5',
       image_edit: 'gpt-image-1.5',
     },
+    account: {
+      keyVariable: 'OPENAI_API_KEY',
+      addressVariable: 'OPENAI_BASE_URL',
+      address: 'https://api.openai.com/v1',
+      serves: ['openai', 'dalle'],
+    },
     repeatable: false,
     concurrency: CONCURRENCY,
     problemWith,
+    probe: ({ connection, signal }) => listModels(outbound, readDeployment(connection), signal),
     start: async (job, options) => {
       if (job.kind !== 'image' && job.kind !== 'image_edit') {
         throw new ProviderError('rejected', `openai makes no ${job.kind}`)
