@@ -4,6 +4,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
 import type { CallCounter } from './limits/count-calls.ts'
+import type { AskPace } from './ports/ask-pace.ts'
 import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
@@ -52,6 +53,8 @@ export type Context = {
   mail: Mailer
   events: Events
   limiter: Limiter
+  /** When vendors may be asked after their jobs; the sites of a process share it, as they may share a credential. */
+  askPace: AskPace
   /** Counts what accounts call in an hour, where the preset has a quota for it. */
   calls: CallCounter
   log: Log

@@ -3,6 +3,7 @@
 
 -- Takes up to p_take due tasks for a worker: first those already running whose next check is due or whose
 -- lease has lapsed, then waiting ones in fair order. A new attempt is on record before anybody calls out.
+-- For a worker of a version that knows no lines of checks (asking.sql), and for whoever wants everything at once.
 create or replace function claim_tasks_v1(p_worker text, p_take int, p_lease interval) returns setof task
 language plpgsql as $$
 declare
@@ -63,8 +64,12 @@ language plpgsql as $$
 declare
   v_task task;
 begin
-  update task set operation = p_operation, remote_id = p_remote_id, progress = greatest(progress, p_progress),
-    worker = null, due_at = now() + p_check_after, updated_at = now()
+  update task t set operation = p_operation, remote_id = p_remote_id, progress = greatest(progress, p_progress),
+    worker = null, due_at = now() + p_check_after, updated_at = now(), unanswered = 0,
+    -- Where the job was sent, and nowhere else, it is asked after.
+    asked_via = case when operation is not null then asked_via else (
+      select c.connection_id from attempt a join channel c on c.id = a.channel_id
+      where a.id = t.attempt_id and a.started_at = t.attempt_at) end
   where id = p_task and generation = p_generation and state = 'running' returning * into v_task;
   if not found then
     return false;
