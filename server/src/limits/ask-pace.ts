@@ -18,8 +18,8 @@ const LONGEST_QUIET_MS = 300_000
 /** Whoever has planned nothing for this long takes no part in the sharing. */
 const PRESENT_MS = 5_000
 
-/** `arrivedBy` is when the vendor has it for sure. */
-type Out = { sentAt: number; arrivedBy: number; isAnswered: boolean }
+/** An ask that may lie in the vendor's window, and when it has come there for sure. */
+type Out = { arrivedBy: number }
 type Waiting = { dueAt: number; party: Party; send: () => void; refuse: (error: Error) => void }
 type Party = { limits: AskLimits; planned: number; isHungry: boolean; seenAt: number; servedAt: number }
 
@@ -35,8 +35,6 @@ type Credential = {
   quietUntil: number
   /** When the next ask would keep its distance from all before. */
   evenAt: number
-  /** The shortest time an ask has taken from here to there and back. */
-  leastMs: number
   /** When jobs were last asked after, where there is a least time between two looks at one; oldest first. */
   askedAt: Map<string, number>
   timer: NodeJS.Timeout | undefined
@@ -56,9 +54,9 @@ function windowOf(asksPerSecond: number | undefined): { slots: number; windowMs:
  * Paces asks in this process's memory.
  *
  * A vendor's window is kept as the vendor sees it, not as we do: an ask came there some time between our sending it and
- * our having the answer, so its place is free again one window after the *answer*. Of that the shortest way there and
- * back is taken off, since the next ask needs as long: what is lost is what the network wavers, and nothing that it
- * does within `ARRIVES_WITHIN_MS` brings more asks into a window than the vendor allows.
+ * our having the answer, so its place is free again one window after the *answer*. Whatever the network does within
+ * `ARRIVES_WITHIN_MS`, no more asks than the vendor allows come into its window; what that costs is the time an answer
+ * takes, of each window (docs/decisions/0019).
  *
  * @param now milliseconds of a clock that is never set.
  */
@@ -76,7 +74,6 @@ export function createAskPace(now: () => number = () => performance.now()): AskP
       grants: new Map(),
       quietUntil: Number.NEGATIVE_INFINITY,
       evenAt: Number.NEGATIVE_INFINITY,
-      leastMs: Number.POSITIVE_INFINITY,
       askedAt: new Map(),
       timer: undefined,
     }
@@ -136,19 +133,11 @@ export function createAskPace(now: () => number = () => performance.now()): AskP
           },
           send: () => {
             leave()
-            const sentAt = now()
-            const out: Out = { sentAt, arrivedBy: sentAt + ARRIVES_WITHIN_MS, isAnswered: false }
+            const out: Out = { arrivedBy: now() + ARRIVES_WITHIN_MS }
             of.out.push(out)
             of.underWay += 1
             call()
-              .then(
-                (value) => {
-                  of.leastMs = Math.min(of.leastMs, now() - sentAt)
-                  out.isAnswered = true
-                  resolve(value)
-                },
-                (error) => reject(error),
-              )
+              .then(resolve, reject)
               .finally(() => {
                 // What was broken off here may still be on its way.
                 if (!signal.aborted) out.arrivedBy = Math.min(out.arrivedBy, now())
@@ -212,15 +201,9 @@ function allowed(of: Credential, at: number): number {
   return Math.min(slots, granted ?? 0)
 }
 
-/** When an ask has left the vendor's window for sure. */
-function freeAt(of: Credential, out: Out, windowMs: number): number {
-  const spareMs = out.isAnswered ? Math.min(of.leastMs, out.arrivedBy - out.sentAt) : 0
-  return out.arrivedBy + windowMs - spareMs
-}
-
 function inWindow(of: Credential, at: number): number {
   const { windowMs } = limitOf(of)
-  of.out = of.out.filter((out) => freeAt(of, out, windowMs) > at)
+  of.out = of.out.filter((out) => out.arrivedBy + windowMs > at)
   return of.out.length
 }
 
@@ -233,7 +216,7 @@ function roomWithin(of: Credential, withinMs: number, at: number): number {
   if (slots === Number.POSITIVE_INFINITY) return Math.max(0, MOST_PLANNED - planned - of.underWay)
   const { windowMs } = limitOf(of)
   const freeThen =
-    slots - of.out.reduce((sum, out) => sum + (freeAt(of, out, windowMs) > at + withinMs ? 1 : 0), 0)
+    slots - of.out.reduce((sum, out) => sum + (out.arrivedBy + windowMs > at + withinMs ? 1 : 0), 0)
   const evenly = Math.ceil(((withinMs + CATCH_UP_MS) * slots) / windowMs)
   return Math.max(0, Math.min(freeThen, evenly) - planned)
 }
@@ -287,7 +270,7 @@ function pump(of: Credential, now: () => number): void {
     const next = Math.max(head.dueAt, of.quietUntil, mayAskAt(of, at))
     if (next > at) {
       // Without an end it is an answer, or a share, that is waited for.
-      if (next < Number.POSITIVE_INFINITY) of.timer = setTimeout(() => pump(of, now), Math.ceil(next - at))
+      if (next < Number.POSITIVE_INFINITY) of.timer = setTimeout(() => pump(of, now), Math.ceil(next - at)).unref()
       return
     }
     const slots = allowed(of, at)
@@ -303,7 +286,7 @@ function mayAskAt(of: Credential, at: number): number {
   if (slots === 0 || of.underWay >= Math.max(MOST_AT_ONCE, slots)) return Number.POSITIVE_INFINITY
   const { windowMs } = limitOf(of)
   if (inWindow(of, at) >= slots) {
-    return of.out.reduce((least, out) => Math.min(least, freeAt(of, out, windowMs)), Number.POSITIVE_INFINITY)
+    return of.out.reduce((least, out) => Math.min(least, out.arrivedBy + windowMs), Number.POSITIVE_INFINITY)
   }
   return of.evenAt - CATCH_UP_MS
 }

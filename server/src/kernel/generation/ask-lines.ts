@@ -58,7 +58,7 @@ export async function readLines(context: Context): Promise<Lines> {
     if (!opened) continue
     lines.set(connectionId, {
       connectionId,
-      credential: credentialFingerprint(row.provider, opened),
+      credential: credentialFingerprint(context, row.provider, opened),
       site: context.site,
       party: `${context.site} ${connectionId}`,
       limits: limitsOf(context.providers.get(row.provider), row.limits),
