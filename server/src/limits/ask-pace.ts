@@ -234,12 +234,12 @@ function fairPart(of: Credential, party: Party, room: number, at: number): numbe
     planned += other.planned
     if (other.isHungry) hungry += 1
   }
-  const part = Math.floor((room + planned) / hungry)
+  const part = (room + planned) / hungry
   const kept = others.reduce(
     (sum, other) => sum + Math.max(0, (other.isHungry ? part : 1) - other.planned),
     0,
   )
-  if (kept < room) return room - kept
+  if (room - kept >= 1) return Math.floor(room - kept)
   // There is less than one for each: whoever has waited longest is next.
   return others.every((other) => party.servedAt <= other.servedAt) ? 1 : 0
 }
@@ -270,7 +270,8 @@ function pump(of: Credential, now: () => number): void {
     const next = Math.max(head.dueAt, of.quietUntil, mayAskAt(of, at))
     if (next > at) {
       // Without an end it is an answer, or a share, that is waited for.
-      if (next < Number.POSITIVE_INFINITY) of.timer = setTimeout(() => pump(of, now), Math.ceil(next - at)).unref()
+      if (next < Number.POSITIVE_INFINITY)
+        of.timer = setTimeout(() => pump(of, now), Math.ceil(next - at)).unref()
       return
     }
     const slots = allowed(of, at)

@@ -36,7 +36,9 @@ export type PollingResult = Judgement & {
   repeats: number
   startSeconds: number
   finishSeconds: number
+  /** Of each worker while all clips were under way, and of one before it had anything to do. */
   pssMiB: number[]
+  idleMiB: number
   /** Of one core, while all clips were under way. */
   workerCpu: number
   vendorCpu: number
@@ -70,12 +72,17 @@ export async function runPolling(run: PollingRun): Promise<PollingResult> {
       await site.call('open', { databases, dataDir, vendor: url, limits, checkAfterMs: askEveryMs, isFirst })
       return site
     }
-    const first = await open(true)
+    // Whoever submits is nobody who works: what submitting leaves in memory is not to be counted.
+    const users = await open(true)
+    const each = clips / run.databases.length
+    for (const site of run.databases.keys()) await users.call('submit', { site, clips: each })
+    await users.call('close')
+    await users.stop()
+    say(`${clips} clips submitted`)
+    const first = await open(false)
     let workers = [first]
     while (workers.length < run.processes) workers.push(await open(false))
-    const each = clips / run.databases.length
-    for (const site of run.databases.keys()) await first.call('submit', { site, clips: each })
-    say(`${clips} clips submitted`)
+    const idleMiB = (await memoryOf(workers))[0] ?? 0
 
     const since = performance.now()
     await Promise.all(workers.map((worker) => worker.call('work')))
@@ -129,7 +136,7 @@ export async function runPolling(run: PollingRun): Promise<PollingResult> {
     const result = {
       ...judge(seen, { asksPerSecond, askEveryMs }, { from, to }),
       ...{ states: await states(), findings, repeats: seen.repeats, startSeconds, finishSeconds },
-      pssMiB: memory,
+      ...{ pssMiB: memory, idleMiB },
       ...{ workerCpu: share(0), vendorCpu: share(1), postgresCpu: share(2) },
       statementsPerCheck: total / asks,
       commitsPerCheck: ((all.at(-1)?.commits ?? 0) - commitsBefore) / asks,
