@@ -13,7 +13,7 @@ create index tasks_started on task (due_at) where state = 'running' and operatio
 create index tasks_asked on task (asked_via, due_at) where state = 'running' and operation is not null;
 
 -- What an operator says of the vendor's limits, in the words of VendorLimits; what is left out is as documented.
-alter table connection add column limits json not null default '{}';
+alter table connection add column if not exists limits json not null default '{}';
 
 -- How many asks each process may have under way at a credential whose vendor counts them: together never more than the
 -- vendor allows. A process that does not renew its row loses it.

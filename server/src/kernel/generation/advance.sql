@@ -10,9 +10,17 @@ declare
   v_due bigint[];
   v_waiting bigint[];
 begin
+  -- Each part has an index of its own.
   select array_agg(id) into v_due from (
-    select id from task where state = 'running' and due_at <= now()
-    order by due_at limit p_take for update skip locked) due;
+    select id from (
+      select * from (
+        select id, due_at from task where state = 'running' and operation is null and due_at <= now()
+        order by due_at limit p_take for update skip locked) lapsed
+      union all
+      select * from (
+        select id, due_at from task where state = 'running' and operation is not null and due_at <= now()
+        order by due_at limit p_take for update skip locked) asked) either_way
+    order by due_at limit p_take) due;
   if p_take > coalesce(cardinality(v_due), 0) then
     select array_agg(id) into v_waiting from (
       select id from task where state = 'queued' and due_at <= now()

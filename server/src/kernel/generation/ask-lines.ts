@@ -1,11 +1,10 @@
-import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
+import { everyChannel } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
 import { credentialFingerprint } from '../catalog/credential-fingerprint.ts'
 import { limitsOf } from '../catalog/vendor-limits.ts'
 import type { Context } from '../context.ts'
 import type { AskLine } from '../ports/ask-pace.ts'
-import type { VendorLimits } from '../ports/provider.ts'
 
 /** Jobs that are asked after over one connection, and within what its vendor allows its credential. */
 export type Line = AskLine & { connectionId: bigint }
@@ -17,52 +16,29 @@ export type Lines = {
   channels: ReadonlyMap<bigint, Channel>
 }
 
-const readChannels = statement(
-  'channels with their limits',
-  `select c.id, c.provider, c.vendor_model, c.weight, c.connection_id, k.url, encode(k.sealed, 'base64') as sealed,
-     k.options, k.limits
-   from channel c left join connection k on k.id = c.connection_id`,
-)
-
-type Row = {
-  id: bigint
-  provider: string
-  vendor_model: string
-  weight: number
-  connection_id: bigint | null
-  url: string
-  sealed: string
-  options: NonNullable<Channel['connection']>['options']
-  limits: VendorLimits
-}
-
 /** The lines of a site as they are now. */
 export async function readLines(context: Context): Promise<Lines> {
-  const rows = await context.db.rows<Row>(readChannels, [])
   const lines = new Map<bigint, Line>()
   const channels = new Map<bigint, Channel>()
-  for (const row of rows) {
-    const { connection_id: connectionId, url, sealed, options } = row
-    const connection = connectionId === null ? null : { url, sealed, options }
-    channels.set(row.id, {
-      ...{
-        id: row.id,
-        provider: row.provider,
-        vendorModel: row.vendor_model,
-        weight: row.weight,
-        connection,
-      },
-    })
+  for (const { channel, connectionId, limits } of await everyChannel(context.db)) {
+    channels.set(channel.id, channel)
     if (connectionId === null || lines.has(connectionId)) continue
-    const opened = openConnection(context, { connection })
-    if (!opened) continue
+    const credential = credentialOf(context, channel)
+    if (credential === null) continue
     lines.set(connectionId, {
-      connectionId,
-      credential: credentialFingerprint(context, row.provider, opened),
-      site: context.site,
-      party: `${context.site} ${connectionId}`,
-      limits: limitsOf(context.providers.get(row.provider), row.limits),
+      ...{ connectionId, credential, site: context.site, party: `${context.site} ${connectionId}` },
+      limits: limitsOf(context.providers.get(channel.provider), limits ?? {}),
     })
   }
   return { lines, channels }
+}
+
+/** Null for what cannot be read: the others must not suffer from it. */
+function credentialOf(context: Context, channel: Channel): string | null {
+  try {
+    return credentialFingerprint(context, channel.provider, openConnection(context, channel))
+  } catch (error) {
+    context.log.error({ channel: channel.id, error }, 'a connection cannot be read, and nobody asks over it')
+    return null
+  }
 }

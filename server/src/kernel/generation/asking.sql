@@ -2,8 +2,9 @@
 -- its vendor allows, so that no vendor's queue stands in the way of another's, nor in that of new work.
 
 -- Takes tasks that no vendor has: those whose worker was lost before there was an operation, then waiting ones in fair
--- order. A new attempt is on record before anybody calls out.
-create or replace function claim_starts_v1(p_worker text, p_take int, p_lease interval) returns setof task
+-- order, but for those of the models p_skip. A new attempt is on record before anybody calls out.
+create or replace function claim_starts_v1(p_worker text, p_take int, p_lease interval, p_skip bigint[])
+returns setof task
 language plpgsql as $$
 declare
   v_due bigint[];
@@ -14,7 +15,7 @@ begin
     order by due_at limit p_take for update skip locked) due;
   if p_take > coalesce(cardinality(v_due), 0) then
     select array_agg(id) into v_waiting from (
-      select id from task where state = 'queued' and due_at <= now()
+      select id from task where state = 'queued' and due_at <= now() and model_id <> all (p_skip)
       order by turn limit p_take - coalesce(cardinality(v_due), 0) for update skip locked) waiting;
   end if;
   if v_due is null and v_waiting is null then

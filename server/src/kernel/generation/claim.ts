@@ -47,7 +47,7 @@ export function claimTasks<Due extends Claimed | ClaimedReply = Claimed>(
 
 const claimStartsStatement = statement(
   'claim starts',
-  'select * from claim_starts_v1($1, $2, make_interval(secs => $3))',
+  'select * from claim_starts_v1($1, $2, make_interval(secs => $3), $4)',
 )
 
 /** As `claimTasks`, without what is under way at vendors: `claimChecks` takes that, and neither waits for the other. */
@@ -57,7 +57,7 @@ export function claimStarts(
   take: number,
   leaseMs: number,
 ): Promise<(Claimed | ClaimedReply)[]> {
-  return context.db.rows(claimStartsStatement, [worker, take, leaseMs / 1000])
+  return context.db.rows(claimStartsStatement, [worker, take, leaseMs / 1000, []])
 }
 
 const extendLeasesStatement = statement(
