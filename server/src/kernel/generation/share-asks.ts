@@ -3,11 +3,11 @@ import type { Context } from '../context.ts'
 import type { Line } from './ask-lines.ts'
 
 // A vendor counts what all processes ask with a credential. Each has a share of it on record, renewed every
-// few seconds, so that they need not agree on every single ask.
+// second, so that they need not agree on every single ask.
 
-export const SHARES_EVERY_MS = 2_000
+export const SHARES_EVERY_MS = 1_000
 /** A process that is lost loses its shares after this. */
-const SHARE_MS = 8_000
+const SHARE_MS = 4_000
 /** A process that cannot renew its shares stops asking this much before others count on it. */
 const MARGIN_MS = 500
 
