@@ -7,6 +7,8 @@ import type { FakeProvider } from '../../test/fakes/provider.ts'
 import { createFakeProvider, donePictures } from '../../test/fakes/provider.ts'
 import { addConnection, serveModel } from '../kernel/catalog/administer-connections.ts'
 import { setLimits } from '../kernel/catalog/set-limits.ts'
+import { readLines } from '../kernel/generation/ask-lines.ts'
+import { claimChecks } from '../kernel/generation/claim-checks.ts'
 import { submitTask } from '../kernel/generation/submit.ts'
 import { units } from '../kernel/money.ts'
 import type { CallOptions, Json, Step, VendorLimits } from '../kernel/ports/provider.ts'
@@ -172,6 +174,24 @@ test('a job is never looked at sooner than its vendor allows, whatever it says a
   const asks = asksOf('often')
   for (const [index, at] of asks.entries())
     if (index > 0) assert.ok(at - (asks[index - 1] ?? 0) >= 700, `${at - (asks[index - 1] ?? 0)} ms`)
+})
+
+test('a job that somebody holds is not taken before the lease ends, and whoever takes it then is told', async () => {
+  await open()
+  const { context } = site
+  const [line] = (await readLines(context)).lines.values()
+  assert.ok(line)
+  const id = await underWay('held', 400, 'another worker')
+  await underWay('free', 400)
+  const claim = () =>
+    claimChecks(context, 'test', [{ line, places: 10 }], 10, { aheadMs: 5_000, leaseMs: 60_000 })
+  const [free, ...others] = await claim()
+  assert.deepEqual([free?.is_lapsed, others.length], [false, 0])
+  assert.ok((free?.due_in_ms ?? 0) > 100 && (free?.due_in_ms ?? 0) <= 400)
+  assert.equal(free?.channel_id !== null, true)
+  await new Promise((resolve) => setTimeout(resolve, 450))
+  const [lapsed] = await claim()
+  assert.deepEqual([lapsed?.id, lapsed?.is_lapsed, lapsed?.due_in_ms], [id, true, 0])
 })
 
 test('what a worker was asking when it stopped, or was lost, waits as long as if it had been told', async () => {
