@@ -82,7 +82,7 @@ function print(result: PollingResult): void {
     `| late after an ideal asker | ${spread(lateAfterIdeal)} |`,
     `| seconds with too many asks, looks too soon | ${result.tooMany}, ${result.tooSoon} of ${asks} asks |`,
     `| most asks in any second, least time between two looks | ${result.mostInASecond}, ${result.leastBetweenMs.toFixed(0)} ms |`,
-    `| worker PSS | ${result.pssMiB.map((size) => size.toFixed(0)).join(' and ')} MiB (${result.idleMiB.toFixed(0)} before it had anything to do) |`,
+    `| worker PSS | ${result.pssMiB.map((size) => size.toFixed(0)).join(' and ')} MiB (${result.idleMiB.toFixed(0)} before it had anything to do; ${result.heapMiB.map((size) => size.toFixed(0)).join(' and ')} MiB of the heap are no garbage) |`,
     `| CPU of one core: workers, vendor, PostgreSQL | ${[result.workerCpu, result.vendorCpu, result.postgresCpu].map(percent).join(', ')} |`,
     `| statements, commits a check | ${result.statementsPerCheck.toFixed(2)}, ${result.commitsPerCheck.toFixed(2)} |`,
     `| tasks in hand at most | ${result.peakBusy} |`,

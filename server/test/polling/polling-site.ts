@@ -1,5 +1,7 @@
 // A worker process of the polling rig: one or two sites that have the same credential at the same vendor.
 
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { answer, cpuMs } from '../../../bench/child.ts'
 import { seedUsers } from '../../../bench/seed.ts'
 import type { Connection } from '../../src/db/database.ts'
@@ -133,6 +135,12 @@ const commands = {
     setInterval(() => {
       peakBusy = Math.max(peakBusy, ...workers.map((worker) => worker.busy()))
     }, 100).unref()
+  },
+  /** What is really in use, once the garbage is gone; in MiB. */
+  heap: async (): Promise<number> => {
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')()
+    return process.memoryUsage().heapUsed / 1_048_576
   },
   stop: async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.stop(LEAD_MS)))

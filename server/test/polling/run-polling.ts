@@ -39,6 +39,8 @@ export type PollingResult = Judgement & {
   /** Of each worker while all clips were under way, and of one before it had anything to do. */
   pssMiB: number[]
   idleMiB: number
+  /** Of the heap of each, what was no garbage. */
+  heapMiB: number[]
   /** Of one core, while all clips were under way. */
   workerCpu: number
   vendorCpu: number
@@ -113,6 +115,7 @@ export async function runPolling(run: PollingRun): Promise<PollingResult> {
     }
     await sleep(run.seconds * 500)
     const memory = await memoryOf(workers)
+    const heapMiB = await Promise.all(workers.map((worker) => worker.call('heap')))
     const cpuAfter = await cpu()
     const measuredMs = performance.now() - measuredSince
     const asks = (await vendor.call('asked')) - askedBefore
@@ -136,7 +139,7 @@ export async function runPolling(run: PollingRun): Promise<PollingResult> {
     const result = {
       ...judge(seen, { asksPerSecond, askEveryMs }, { from, to }),
       ...{ states: await states(), findings, repeats: seen.repeats, startSeconds, finishSeconds },
-      ...{ pssMiB: memory, idleMiB },
+      ...{ pssMiB: memory, idleMiB, heapMiB },
       ...{ workerCpu: share(0), vendorCpu: share(1), postgresCpu: share(2) },
       statementsPerCheck: total / asks,
       commitsPerCheck: ((all.at(-1)?.commits ?? 0) - commitsBefore) / asks,
