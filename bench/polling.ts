@@ -80,6 +80,7 @@ function print(result: PollingResult): void {
     `| asks a second while all were under way | ${result.perSecond.toFixed(1)}${used} |`,
     `| late after the vendor's limits let it | ${spread(late)} |`,
     `| late after an ideal asker | ${spread(lateAfterIdeal)} |`,
+    `| the same, job by job | ${spread(result.jobsLateAfterIdeal)} |`,
     `| seconds with too many asks, looks too soon | ${result.tooMany}, ${result.tooSoon} of ${asks} asks |`,
     `| most asks in any second, least time between two looks | ${result.mostInASecond}, ${result.leastBetweenMs.toFixed(0)} ms |`,
     `| worker PSS | ${result.pssMiB.map((size) => size.toFixed(0)).join(' and ')} MiB (${result.idleMiB.toFixed(0)} before it had anything to do; ${result.heapMiB.map((size) => size.toFixed(0)).join(' and ')} MiB of the heap are no garbage) |`,

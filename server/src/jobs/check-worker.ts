@@ -3,7 +3,7 @@ import pLimit from 'p-limit'
 import type { Context } from '../kernel/context.ts'
 import { advanceTask } from '../kernel/generation/advance.ts'
 import type { Line, Lines } from '../kernel/generation/ask-lines.ts'
-import { readLines } from '../kernel/generation/ask-lines.ts'
+import { busyLines, readLines } from '../kernel/generation/ask-lines.ts'
 import { askInLine } from '../kernel/generation/asking.ts'
 import { extendLeases } from '../kernel/generation/claim.ts'
 import type { ClaimedCheck } from '../kernel/generation/claim-checks.ts'
@@ -149,13 +149,20 @@ export function startCheckWorker(
         }
       })
   }
-  const renew = (): Promise<void> =>
-    shares
-      .renew(known.lines.values())
-      .catch((error) => context.log.warn({ error }, 'shares of vendors’ limits could not be renewed'))
+  const renew = async (): Promise<void> => {
+    try {
+      // Nothing is written where nothing is asked.
+      const counted = [...known.lines.values()].filter(({ limits }) => limits.asksPerSecond !== undefined)
+      await shares.renew(await busyLines(context, counted))
+    } catch (error) {
+      context.log.warn({ error }, 'shares of vendors’ limits could not be renewed')
+    }
+  }
+  let isLearned = false
   const learn = async (): Promise<void> => {
     try {
       known = await readLines(context)
+      isLearned = true
     } catch (error) {
       context.log.warn({ error }, 'connections could not be read')
     }
@@ -182,7 +189,7 @@ export function startCheckWorker(
   const timers = [
     setInterval(fill, POLL_MS),
     setInterval(() => void learn(), LINES_EVERY_MS),
-    setInterval(() => void renew(), SHARES_EVERY_MS),
+    setInterval(() => void (isLearned ? renew() : learn()), SHARES_EVERY_MS),
   ]
   const heartbeat = setInterval(
     () => void extend().catch((error) => context.log.warn({ error }, 'leases could not be extended')),

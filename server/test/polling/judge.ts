@@ -14,8 +14,10 @@ export type Judgement = {
   leastBetweenMs: number
   /** After the vendor would have let the job be asked after, given what it was asked before. */
   late: Spread
-  /** After an asker would have asked that uses all that the vendor allows from the first moment on. */
+  /** The so-and-so-many-th ask after that of an asker who uses all that the vendor allows from the first moment on. */
   lateAfterIdeal: Spread
+  /** Each job after that asker had come to it, who asks in the order in which jobs are due. */
+  jobsLateAfterIdeal: Spread
 }
 
 export type Spread = { p50Ms: number; p99Ms: number; maxMs: number }
@@ -25,9 +27,11 @@ export type Spread = { p50Ms: number; p99Ms: number; maxMs: number }
  *
  * A job is *due* `askEveryMs` after the vendor's last answer about it (the first time: after the answer to its start);
  * the tenth that askers add at random counts as lateness. *Permitted* it is when it is due and either fewer than
- * `asksPerSecond` asks lie within the second before (`late`), or, more strictly, when an ideal asker had come to it:
- * one that takes jobs in the order in which they are due, one every 1/asksPerSecond s, and never pauses while any is
- * due (`lateAfterIdeal`). Whatever is lost of the rate adds up in the latter for as long as more is due than may be asked.
+ * `asksPerSecond` asks lie within the second before (`late`), or, more strictly, when an ideal asker's time for it has
+ * come: one that asks in the order in which jobs are due, one every 1/asksPerSecond s, and never pauses while any is due
+ * (`lateAfterIdeal`). Whatever is lost of the rate adds up there for as long as more is due than may be asked. Job by job
+ * (`jobsLateAfterIdeal`) comes to it that the spread at random changes the order: of jobs that were started in one second
+ * it makes a queue of half a second's jobs, and at 20 a second that is long.
  *
  * @param between only asks that came in this time are judged for lateness; limits are judged over everything.
  */
@@ -66,13 +70,16 @@ export function judge(seen: Seen, limits: Limits, between: { from: number; to: n
   }
 
   const lateAfterIdeal: number[] = []
+  const jobsLateAfterIdeal: number[] = []
   let ideal = Number.NEGATIVE_INFINITY
   const inOrder = asks
     .map((ask, index) => ({ at: ask.at, due: dueAt[index] ?? 0 }))
     .sort((a, b) => a.due - b.due)
-  for (const { at, due } of inOrder) {
+  for (const [index, { at, due }] of inOrder.entries()) {
     ideal = Math.max(due, ideal + (asksPerSecond === null ? 0 : 1_000 / asksPerSecond))
-    if (judged(at)) lateAfterIdeal.push(Math.max(0, at - ideal))
+    const same = asks[index]?.at ?? 0
+    if (judged(same)) lateAfterIdeal.push(Math.max(0, same - ideal))
+    if (judged(at)) jobsLateAfterIdeal.push(Math.max(0, at - ideal))
   }
 
   return {
@@ -81,6 +88,7 @@ export function judge(seen: Seen, limits: Limits, between: { from: number; to: n
     ...{ tooMany, tooSoon, mostInASecond, leastBetweenMs },
     late: spreadOf(late),
     lateAfterIdeal: spreadOf(lateAfterIdeal),
+    jobsLateAfterIdeal: spreadOf(jobsLateAfterIdeal),
   }
 }
 

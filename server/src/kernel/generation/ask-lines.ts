@@ -1,3 +1,4 @@
+import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import { everyChannel } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
@@ -41,4 +42,19 @@ function credentialOf(context: Context, channel: Channel): string | null {
     context.log.error({ channel: channel.id, error }, 'a connection cannot be read, and nobody asks over it')
     return null
   }
+}
+
+const readBusy = statement(
+  'connections with jobs',
+  `select line.id from unnest($1::bigint[]) as line (id)
+   where exists (select from task t where t.state = 'running' and t.operation is not null and t.asked_via = line.id)`,
+)
+
+/** Those of the lines in which jobs wait. */
+export async function busyLines(context: Context, lines: Iterable<Line>): Promise<Line[]> {
+  const all = [...lines]
+  if (all.length === 0) return []
+  const ids = all.map(({ connectionId }) => connectionId)
+  const busy = new Set((await context.db.rows<{ id: bigint }>(readBusy, [ids])).map(({ id }) => id))
+  return all.filter(({ connectionId }) => busy.has(connectionId))
 }

@@ -35,4 +35,5 @@ test('a vendor that cannot be asked is left alone 1, 2, 4 … 60 s, or as long a
   assert.deepEqual(after, [1_000, 2_000, 4_000, 32_000, 60_000, 60_000])
   assert.equal(backoffMs({ unanswered: 0 }, 90_000), 90_000)
   assert.equal(backoffMs({ unanswered: 3 }, 100), 8_000)
+  assert.equal(backoffMs({ unanswered: 0 }, 86_400_000), 300_000)
 })

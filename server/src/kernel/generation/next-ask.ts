@@ -5,6 +5,8 @@ import type { Claimed } from './claim.ts'
 /** Jobs that were started together need not be asked after together. */
 const SPREAD = 0.1
 const LONGEST_BACKOFF_MS = 60_000
+/** A vendor's own word counts no further than this. */
+const LONGEST_RETRY_AFTER_MS = 300_000
 
 /**
  * In how many milliseconds a job is asked after again: about when its vendor says, give or take a tenth, and never
@@ -25,5 +27,6 @@ export function nextAskMs(
 
 /** How long to leave a job alone that could not be asked after: 1, 2, 4 … 60 s, or longer when its vendor says so. */
 export function backoffMs(task: Pick<Claimed, 'unanswered'>, retryAfterMs = 0): number {
-  return Math.max(retryAfterMs, Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(task.unanswered, 10)))
+  const waitMs = Math.min(LONGEST_BACKOFF_MS, 1_000 * 2 ** Math.min(task.unanswered, 10))
+  return Math.max(waitMs, Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS))
 }
