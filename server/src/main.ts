@@ -50,6 +50,7 @@ async function startSite(
     firstFrame: createFirstFrame(process.env.PATH),
     storage: config.storage,
     outbound,
+    askPace: installation.askPace,
     log: siteLog,
   })
   const onError = (error: Error): void => siteLog.warn({ error }, 'the database connection failed')

@@ -21,6 +21,7 @@ import { createIds } from './kernel/ids.ts'
 import { deriveKeys } from './kernel/keys.ts'
 import { createCallCounter } from './kernel/limits/count-calls.ts'
 import { openWordList } from './kernel/moderation/word-list.ts'
+import type { AskPace } from './kernel/ports/ask-pace.ts'
 import type { DeckRenderer } from './kernel/ports/deck-renderer.ts'
 import type { DirectUploads } from './kernel/ports/direct-uploads.ts'
 import type { FileStore } from './kernel/ports/file-store.ts'
@@ -29,6 +30,7 @@ import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Platform } from './kernel/ports/platform.ts'
 import type { Provider } from './kernel/ports/provider.ts'
+import { createAskPace } from './limits/ask-pace.ts'
 import { createMemoryLimiter } from './limits/memory-limiter.ts'
 import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
 
@@ -51,6 +53,8 @@ export type SiteOptions = {
   /** Decodes sent clips; without one their posters are drawn. */
   firstFrame?: FirstFrame
   log: Log
+  /** Shared by the sites of a process; a site that is alone in its process has its own. */
+  askPace?: AskPace
   clock?: Context['clock']
   ids?: Ids
 }
@@ -113,6 +117,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     mail,
     events,
     limiter: createMemoryLimiter(),
+    askPace: options.askPace ?? createAskPace(),
     calls,
     log,
   }

@@ -8,7 +8,8 @@ import {
   serveModel,
 } from '../kernel/catalog/administer-connections.ts'
 import { probeConnection } from '../kernel/catalog/probe-connection.ts'
-import type { Json } from '../kernel/ports/provider.ts'
+import { setLimits } from '../kernel/catalog/set-limits.ts'
+import type { Json, VendorLimits } from '../kernel/ports/provider.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
@@ -124,6 +125,27 @@ export function createConnectionsCommand(shared: (command: Command) => Command):
         print(`The key of ${name} was replaced.`)
       }),
     )
+  const limits = shared(connections.command('limits <name>')).description(
+    'what the vendor allows this key, where it is not what the vendor documents; what is left out is as documented',
+  )
+  for (const [flag, , what] of LIMITS) limits.option(`--${flag} <number>`, what)
+  limits
+    .option('--documented', 'forget all figures of your own')
+    .action((name: string, options: Shared & { documented?: boolean } & LimitOptions) =>
+      withSite(options.site, async (context) => {
+        const figures: VendorLimits = {}
+        for (const [, option] of LIMITS) {
+          const text = options[option]
+          if (text !== undefined) figures[option] = Number(text)
+        }
+        const isNone = Object.keys(figures).length === 0
+        if (isNone !== (options.documented ?? false))
+          throw new UsageError('Give at least one figure, or --documented.')
+        if (!(await setLimits(context, name, figures)))
+          throw new UsageError(`There is no connection ${name}.`)
+        print(`${name} is used within ${isNone ? 'what its vendor documents' : JSON.stringify(figures)}.`)
+      }),
+    )
   return connections
 }
 
@@ -146,3 +168,12 @@ function readValue(text: string): Json {
     return text
   }
 }
+
+const LIMITS = [
+  ['jobs', 'jobs', 'jobs under way at the vendor'],
+  ['starts-per-minute', 'startsPerMinute', 'starts a minute'],
+  ['asks-per-second', 'asksPerSecond', 'looks at jobs a second, over all of them'],
+  ['ask-every-ms', 'askEveryMs', 'the least time between two looks at one job'],
+] as const
+
+type LimitOptions = Partial<Record<(typeof LIMITS)[number][1], string>>

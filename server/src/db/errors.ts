@@ -14,6 +14,11 @@ export function violatedCheck(error: unknown): string | null {
   return isPostgresError(error) && error.code === '23514' ? (error.constraint ?? '') : null
 }
 
+/** True when a statement was broken off because it and others waited for each other; nothing of it was carried out. */
+export function isDeadlock(error: unknown): boolean {
+  return isPostgresError(error) && error.code === '40P01'
+}
+
 /**
  * Takes a step of a start that needs the database, again and again while that is away: a process that starts
  * beside a crash waits for the server as a running one does.

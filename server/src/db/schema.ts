@@ -75,6 +75,16 @@ export interface Analysis {
   template_version: number;
 }
 
+export interface AskShare {
+  credential: string;
+  holder: string;
+  own_ms: number;
+  quiet_until: Date;
+  renewed_at: Date;
+  slots: number;
+  until: Date;
+}
+
 export interface Attempt {
   channel_id: bigint | null;
   ended_at: Date | null;
@@ -120,6 +130,7 @@ export interface Connection {
   created_at: Generated<Date>;
   environment_mark: Buffer | null;
   id: Generated<bigint>;
+  limits: Generated<Json>;
   name: string;
   options: Generated<Json>;
   provider: string;
@@ -591,6 +602,7 @@ export interface Standing {
 export interface Task {
   account_id: bigint;
   approved_by: bigint | null;
+  asked_via: bigint | null;
   attempt_at: Date | null;
   attempt_generation: number | null;
   attempt_id: bigint | null;
@@ -619,6 +631,7 @@ export interface Task {
   remote_id: string | null;
   state: Generated<string>;
   turn: bigint;
+  unanswered: Generated<number>;
   updated_at: Generated<Date>;
   worker: string | null;
 }
@@ -722,6 +735,7 @@ export interface DB {
   account: Account;
   activity: Activity;
   analysis: Analysis;
+  ask_share: AskShare;
   attempt: Attempt;
   call_count: CallCount;
   channel: Channel;

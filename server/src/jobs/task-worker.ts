@@ -2,7 +2,8 @@ import { hostname } from 'node:os'
 import type { Context } from '../kernel/context.ts'
 import { advanceTask } from '../kernel/generation/advance.ts'
 import type { Claimed, ClaimedReply } from '../kernel/generation/claim.ts'
-import { claimTasks, extendLeases, returnTasks } from '../kernel/generation/claim.ts'
+import { claimStarts, extendLeases, returnTasks } from '../kernel/generation/claim.ts'
+import { startCheckWorker } from './check-worker.ts'
 
 export type TaskWorker = {
   /** Tasks in hand now. */
@@ -23,6 +24,9 @@ type Held = { task: Claimed | ClaimedReply; abort: AbortController; settled: Pro
 /**
  * Works through the task queue of a site: claims what is due in batches, keeps the leases while it works, and
  * drops what it no longer holds. Any number of workers may run, in any number of processes.
+ *
+ * Jobs that are under way at vendors are asked after by a check worker of its own: `concurrency` is of those that are
+ * started, which may hold their places for minutes.
  */
 export function startTaskWorker(
   context: Context,
@@ -30,6 +34,8 @@ export function startTaskWorker(
 ): TaskWorker {
   const leaseMs = options.leaseMs ?? LEASE_MS
   const name = `${hostname()}/${process.pid}/${context.ids.token(4)}`
+  const extendEveryMs = Math.min(EXTEND_EVERY_MS, leaseMs / 4)
+  const checks = startCheckWorker(context, { name, leaseMs, extendEveryMs })
   const held = new Map<bigint, Held>()
   let stopping = false
   let claiming = false
@@ -69,7 +75,7 @@ export function startTaskWorker(
         again = false
         const room = options.concurrency - held.size
         if (room <= 0) break
-        const claimed = await claimTasks<Claimed | ClaimedReply>(context, name, room, leaseMs)
+        const claimed = await claimStarts(context, name, room, leaseMs)
         for (const task of claimed) run(task)
         // A full batch means that there may be more.
         if (claimed.length === room) again = true
@@ -100,14 +106,15 @@ export function startTaskWorker(
   const poll = setInterval(fill, POLL_MS)
   const heartbeat = setInterval(
     () => void extend().catch((error) => context.log.warn({ error }, 'leases could not be extended')),
-    Math.min(EXTEND_EVERY_MS, leaseMs / 4),
+    extendEveryMs,
   )
   fill()
 
   return {
-    busy: () => held.size,
+    busy: () => held.size + checks.busy(),
     stop: async (graceMs) => {
       stopping = true
+      const checked = checks.stop(graceMs)
       unsubscribe()
       unsubscribeTasks()
       clearInterval(poll)
@@ -122,6 +129,7 @@ export function startTaskWorker(
         context,
         rest.map(({ task }) => task),
       )
+      await checked
     },
   }
 }

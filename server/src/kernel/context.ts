@@ -5,6 +5,7 @@ import type { Ids } from './ids.ts'
 import type { Keys } from './keys.ts'
 import type { CallCounter } from './limits/count-calls.ts'
 import type { WordList } from './moderation/word-list.ts'
+import type { AskPace } from './ports/ask-pace.ts'
 import type { DeckRenderer } from './ports/deck-renderer.ts'
 import type { DirectUploads } from './ports/direct-uploads.ts'
 import type { Events } from './ports/events.ts'
@@ -55,6 +56,8 @@ export type Context = {
   mail: Mailer
   events: Events
   limiter: Limiter
+  /** When vendors may be asked after their jobs; the sites of a process share it, as they may share a credential. */
+  askPace: AskPace
   /** Counts what accounts call in an hour, where the preset has a quota for it. */
   calls: CallCounter
   log: Log

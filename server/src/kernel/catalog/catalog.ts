@@ -5,7 +5,7 @@ import type { ModelKind, TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
-import type { Json } from '../ports/provider.ts'
+import type { Json, VendorLimits } from '../ports/provider.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
 import type { Declaration } from './declaration.ts'
@@ -98,6 +98,23 @@ const readChannel = statement(
 export async function channelOfAttempt(db: Database, taskId: bigint): Promise<Channel | null> {
   const [row] = await db.rows<{ channel: ChannelJson }>(readChannel, [taskId])
   return row ? toChannel(row.channel) : null
+}
+
+const readChannels = statement(
+  'every channel',
+  `select ${CHANNEL_JSON} as channel, c.connection_id, k.limits
+   from channel c left join connection k on k.id = c.connection_id`,
+)
+
+/** Every channel there has ever been, turned off or not, with its connection and what an operator says of its limits. */
+export async function everyChannel(
+  db: Database,
+): Promise<{ channel: Channel; connectionId: bigint | null; limits: VendorLimits | null }[]> {
+  type Row = { channel: ChannelJson; connection_id: bigint | null; limits: VendorLimits | null }
+  const rows = await db.rows<Row>(readChannels, [])
+  return rows.map(({ channel, connection_id: connectionId, limits }) => ({
+    ...{ channel: toChannel(channel), connectionId, limits },
+  }))
 }
 
 const readModels = statement(

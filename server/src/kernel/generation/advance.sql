@@ -3,15 +3,24 @@
 
 -- Takes up to p_take due tasks for a worker: first those already running whose next check is due or whose
 -- lease has lapsed, then waiting ones in fair order. A new attempt is on record before anybody calls out.
+-- For a worker of a version that knows no lines of checks (asking.sql), and for whoever wants everything at once.
 create or replace function claim_tasks_v1(p_worker text, p_take int, p_lease interval) returns setof task
 language plpgsql as $$
 declare
   v_due bigint[];
   v_waiting bigint[];
 begin
+  -- Each part has an index of its own.
   select array_agg(id) into v_due from (
-    select id from task where state = 'running' and due_at <= now()
-    order by due_at limit p_take for update skip locked) due;
+    select id from (
+      select * from (
+        select id, due_at from task where state = 'running' and operation is null and due_at <= now()
+        order by due_at limit p_take for update skip locked) lapsed
+      union all
+      select * from (
+        select id, due_at from task where state = 'running' and operation is not null and due_at <= now()
+        order by due_at limit p_take for update skip locked) asked) either_way
+    order by due_at limit p_take) due;
   if p_take > coalesce(cardinality(v_due), 0) then
     select array_agg(id) into v_waiting from (
       select id from task where state = 'queued' and due_at <= now()
@@ -63,8 +72,12 @@ language plpgsql as $$
 declare
   v_task task;
 begin
-  update task set operation = p_operation, remote_id = p_remote_id, progress = greatest(progress, p_progress),
-    worker = null, due_at = now() + p_check_after, updated_at = now()
+  update task t set operation = p_operation, remote_id = p_remote_id, progress = greatest(progress, p_progress),
+    worker = null, due_at = now() + p_check_after, updated_at = now(), unanswered = 0,
+    -- Where the job was sent, and nowhere else, it is asked after.
+    asked_via = case when operation is not null then asked_via else (
+      select c.connection_id from attempt a join channel c on c.id = a.channel_id
+      where a.id = t.attempt_id and a.started_at = t.attempt_at) end
   where id = p_task and generation = p_generation and state = 'running' returning * into v_task;
   if not found then
     return false;

@@ -12,6 +12,7 @@ import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider
 import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
+import type { Asking } from './asking.ts'
 import type { Claimed, ClaimedReply } from './claim.ts'
 import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
 import { callOptions } from './progress.ts'
@@ -34,15 +35,18 @@ const recordChannel = statement(
  * (money rule 6), and the task is called done only after its files are our own (rule 7).
  *
  * @param signal aborted when the lease is lost or the worker stops.
+ * @param asking how its vendor is asked, for a job under way there; at once unless given.
  */
 export async function advanceTask(
   context: Context,
   task: Claimed | ClaimedReply,
   signal: AbortSignal,
+  asking?: Asking,
 ): Promise<void> {
   if (task.kind === 'chat') return takeOverReply(context, task)
   // Whoever has the operation is asked after it, whatever has become of the model since.
-  const inUse = task.operation === null ? null : await channelOfAttempt(context.db, task.id)
+  const inUse =
+    task.operation === null ? null : (asking?.channel ?? (await channelOfAttempt(context.db, task.id)))
   const channel = inUse ?? chooseChannel(context, task)
   const provider = channel && context.providers.get(channel.provider)
   if (!channel || !provider) {
@@ -58,7 +62,7 @@ export async function advanceTask(
   const { options, stop } = callOptions(context, task, channel, signal)
   let step: Progressed
   try {
-    step = await callProvider(context, task, channel, provider, options)
+    step = await callProvider(context, task, channel, provider, options, asking)
   } catch (error) {
     // Its repair was no deck either: another answer would cost as much and be no better.
     if (error instanceof InvalidDeck) await giveUp(context, task, 'unavailable', error.message)
@@ -85,11 +89,14 @@ async function callProvider(
   channel: Channel,
   provider: Provider,
   options: CallOptions,
+  asking?: Asking,
 ): Promise<Progressed> {
   if (task.operation !== null) {
     if (!provider.check)
       throw new ProviderError('ambiguous', `${provider.name} cannot be asked after an operation`)
-    return provider.check(task.operation, options)
+    const { check } = provider
+    const ask = (): Promise<Step> => check(task.operation, options)
+    return asking ? asking.ask(ask) : ask()
   }
   const call = await prepareCall(context, task, channel, provider, options)
   return slotsOf(provider)(async () => {

@@ -26,6 +26,10 @@ type Claim = {
   operation: Json
   remote_id: string | null
   deadline: Date
+  /** How often in a row its vendor could not be asked. */
+  unanswered: number
+  /** The least time between two looks at its job, where its connection says something else than its provider. */
+  askEveryMs?: number
 }
 
 const claimTasksStatement = statement(
@@ -44,6 +48,21 @@ export function claimTasks<Due extends Claimed | ClaimedReply = Claimed>(
   leaseMs: number,
 ): Promise<Due[]> {
   return context.db.rows<Due>(claimTasksStatement, [worker, take, leaseMs / 1000])
+}
+
+const claimStartsStatement = statement(
+  'claim starts',
+  'select * from claim_starts_v1($1, $2, make_interval(secs => $3), $4)',
+)
+
+/** As `claimTasks`, without what is under way at vendors: `claimChecks` takes that, and neither waits for the other. */
+export function claimStarts(
+  context: Context,
+  worker: string,
+  take: number,
+  leaseMs: number,
+): Promise<(Claimed | ClaimedReply)[]> {
+  return context.db.rows(claimStartsStatement, [worker, take, leaseMs / 1000, []])
 }
 
 const extendLeasesStatement = statement(

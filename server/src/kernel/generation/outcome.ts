@@ -13,6 +13,8 @@ import type { StoredFile } from '../works/store-outputs.ts'
 import { storeOutputs } from '../works/store-outputs.ts'
 import type { Claimed } from './claim.ts'
 import { learnFrom } from './estimate.ts'
+import { keepAsking } from './keep-asking.ts'
+import { backoffMs, nextAskMs } from './next-ask.ts'
 import { settleMade } from './settle-made.ts'
 import type { Writing } from './write.ts'
 
@@ -88,15 +90,16 @@ export async function settleError(
     case 'unavailable': {
       if (task.operation !== null) {
         // The operation lives on at the vendor; only asking failed.
-        const values = [
-          task.id,
-          task.generation,
-          JSON.stringify(task.operation),
-          task.remote_id,
-          0,
-          backoffSeconds(task.generation),
-        ]
-        await context.db.rows(awaitOperation, values)
+        const afterMs = backoffMs(task, error instanceof ProviderError ? error.retryAfterMs : undefined)
+        const { operation, remote_id: remoteId } = task
+        const next = nextAskMs(context, provider, task, afterMs)
+        await keepAsking(context, task, {
+          operation,
+          remoteId,
+          progress: 0,
+          afterMs: next,
+          isAnswered: false,
+        })
         return
       }
       await tryAnew(context, task, words, error)
@@ -277,13 +280,20 @@ export async function keepPending(
   signal: AbortSignal,
 ): Promise<void> {
   const { operation, checkAfterMs, progress = 0 } = step
+  const remoteId = provider.remoteId?.(operation) ?? null
+  const afterMs = nextAskMs(context, provider, task, checkAfterMs)
+  if (task.operation !== null) {
+    await keepAsking(context, task, { operation, remoteId, progress, afterMs, isAnswered: true })
+    return
+  }
+  // What was paid for is on record before anything else happens to it.
   const values = [
     task.id,
     task.generation,
     JSON.stringify(operation),
-    provider.remoteId?.(operation) ?? null,
+    remoteId,
     Math.min(99, progress),
-    checkAfterMs / 1000,
+    afterMs / 1000,
   ]
   await persist<Ended>(context, signal, awaitOperation, values)
   context.events.publish('task', task.id)
