@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import type { Dialect, Route } from '../../src/http/dialect.ts'
+import { createTokens } from '../../src/http/tokens.ts'
 import { units } from '../../src/kernel/money.ts'
 import type { Gateway } from '../../src/kernel/ports/gateway.ts'
 import type { Platform } from '../../src/kernel/ports/platform.ts'
@@ -145,6 +146,24 @@ export function openGround(about: HostileDialect): Ground {
     await ground.site.close()
   })
   return ground
+}
+
+/**
+ * Sessions of an account of their own, for calls that end the one they are asked with: each time takes another.
+ * The account has nothing else, so what ends costs nobody else anything.
+ */
+export async function openLeavers({ site }: Ground, most = 4_000): Promise<() => string> {
+  const { context } = site
+  const { accountId, account } = await createUser(context, units(0))
+  const { rows } = await context.db.pool.query<{ id: string; expiresAt: Date }>(
+    `insert into session (id, account_id, version, expires_at)
+     select gen_random_uuid(), id, session_version, now() + interval '1 day' from account, generate_series(1, $2)
+     where id = $1 returning id, expires_at as "expiresAt"`,
+    [accountId, most],
+  )
+  const { sign } = createTokens(context.keys.token, context.site, context.clock.now)
+  const tokens = rows.map((session) => sign(session, account.uuid))
+  return () => tokens.pop() ?? assert.fail('too few sessions')
 }
 
 /** How many rows every table of the site has; tables to come are counted by themselves. */
