@@ -61,6 +61,13 @@ const TRIALS: Readonly<
   'POST /generate/text-to-image': () => ({ fields: PICTURE }),
   'POST /generate/text-to-video': () => ({ fields: CLIP }),
   'POST /assistant/send': () => ({ fields: { content: '你好' } }),
+  // null takes it away.
+  'PUT /users/profile': () => ({ fields: { nickname: '昵称' } }),
+  // Of the ids those are meant that are the caller's: none.
+  'POST /works/batch-delete': () => ({ fields: { ids: [Number(NOTHING)] } }),
+  'POST /works/batch-download': () => ({ fields: { ids: [Number(NOTHING)] } }),
+  // Guesses are counted, and there is a row for each.
+  'POST /users/redeem': () => ({ fields: { code: 'NOSUCHCODE000000' } }),
   'POST /users/purchase-membership': () => ({ fields: { plan_type: 'monthly' } }),
 }
 

@@ -6,7 +6,7 @@ import { createFakeGateway } from '../contracts/fake-gateway.ts'
 import { withoutQuotas } from '../contracts/stage.ts'
 import { writes } from '../fakes/writing.ts'
 import type { Ground, HostileDialect } from './ground.ts'
-import { assertNothingForeign, openLeavers } from './ground.ts'
+import { assertNothingForeign } from './ground.ts'
 import { JSON_TYPE } from './values.ts'
 
 const STATUSES = new Set([200, 201, 400, 401, 403, 404, 408, 422, 429, 431])
@@ -95,9 +95,6 @@ export async function made(
   return verdict.data as Record<string, unknown>
 }
 
-/** Logging out works, so whoever asks for it has a session for each time. */
-let leaver: () => string
-
 async function prepare(ground: Ground): Promise<void> {
   const { ids, rich, provider, site } = ground
   provider.kinds = [...provider.kinds, 'text', 'video']
@@ -114,7 +111,6 @@ async function prepare(ground: Ground): Promise<void> {
   }
   const { list } = await made(ground, rich, 'GET', '/works')
   ids.work = String((list as { id: string }[])[0]?.id)
-  leaver = await openLeavers(ground)
 }
 
 /** `{code, message, data | error, timestamp}`, in Chinese; the code is HTTP's. */
@@ -155,10 +151,7 @@ export const hostilePlaza: HostileDialect = {
     return trial ? { fields: trial.fields as Record<string, unknown>, param: trial.param ?? '' } : null
   },
   nothing: NOTHING,
-  token: (route, ground) => {
-    if (route.path === '/auth/logout') return leaver()
-    return route.allow === 'admin' ? ground.admin : null
-  },
+  token: (route, ground) => (route.allow === 'admin' ? ground.admin : null),
   readsKey: (route) =>
     [
       ...['POST /generate/text-to-image', 'POST /generate/text-to-video'],
