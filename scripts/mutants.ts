@@ -1,6 +1,6 @@
 // Plants one money bug at a time into a copy of the code and expects one named test to notice (npm run
-// test:mutants; --list shows the bugs, --only <name>,… plants those whose names contain
-// one of them). What each stands for: docs/testing.md.
+// test:mutants; --list shows the bugs, --only <name>,… plants those whose names contain one of them). What each
+// stands for: docs/testing.md.
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
