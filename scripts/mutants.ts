@@ -1,6 +1,6 @@
 // Plants one money bug at a time into a copy of the code and expects one named test to notice (npm run
-// test:mutants; --list shows the bugs, --only <name> plants those whose names contain it). What each stands
-// for: docs/testing.md.
+// test:mutants; --list shows the bugs, --only <name>,… plants those whose names contain one of them). What each
+// stands for: docs/testing.md.
 import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -139,7 +139,8 @@ async function tryOne(at: string, planted: Planted): Promise<Omit<Verdict, 'seco
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' }, list: { type: 'boolean' } } })
-  const chosen = PLANTED.filter(({ name }) => values.only === undefined || name.includes(values.only))
+  const parts = values.only?.split(',')
+  const chosen = PLANTED.filter(({ name }) => parts?.some((part) => name.includes(part)) ?? true)
   if (chosen.length === 0) throw new Error(`No planted bug is called ${values.only}; --list shows them.`)
   if (values.list) {
     for (const { name, costs } of chosen) console.log(`${name.padEnd(34)} ${costs}`)

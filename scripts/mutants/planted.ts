@@ -31,13 +31,18 @@ const ORDERS_SQL = 'server/src/kernel/payments/orders.sql'
 const MEMBERSHIPS_SQL = 'server/src/kernel/memberships/extend.sql'
 const PROMOTIONS_SQL = 'server/src/kernel/promotions/promotions.sql'
 const PROMOTIONS_MIGRATION = 'server/migrations/0013-memberships-and-promotions.sql'
+const QUOTAS_SQL = 'server/src/kernel/limits/quotas.sql'
+const SQUARE_SQL = 'server/src/kernel/square/square.sql'
+const REPLY_SQL = 'server/src/kernel/assistant/reply.sql'
+const STOP_REPLY = 'server/src/kernel/assistant/stop-reply.ts'
+const REDEEM_SQL = 'server/src/kernel/promotions/redeem-codes.sql'
+const VOUCHERS_SQL = 'server/src/kernel/wallet/vouchers.sql'
 const CALLBACK = 'server/src/kernel/payments/callback.ts'
 const PRICE_RULE = 'server/src/kernel/catalog/price-rule.ts'
 const QUOTE_TASK = 'server/src/kernel/generation/quote-task.ts'
 const COUNT_TOKENS = 'server/src/kernel/generation/count-tokens.ts'
 const WRITE = 'server/src/kernel/generation/write.ts'
 const WRITE_REPLY = 'server/src/kernel/assistant/write-reply.ts'
-const REPLY_SQL = 'server/src/kernel/assistant/reply.sql'
 
 const SUBMIT = 'server/src/kernel/generation/submit.ts'
 const ENSURE_CONNECTIONS = 'server/src/kernel/catalog/ensure-connections.ts'
@@ -49,6 +54,9 @@ const credit = (test: string) => ({ file: 'server/src/dialects/ai-creator/credit
 const rule = (test: string) => ({ file: 'server/src/kernel/catalog/price-rule.test.ts', test })
 const metering = (test: string) => ({ file: 'server/test/metering.test.ts', test })
 const replies = (test: string) => ({ file: 'server/test/metering-replies.test.ts', test })
+const quotas = (test: string) => ({ file: 'server/src/dialects/plaza/quotas.test.ts', test })
+const square = (test: string) => ({ file: 'server/src/kernel/square/square.test.ts', test })
+const plansAndCodes = (test: string) => ({ file: 'server/test/plans-and-codes.test.ts', test })
 const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
 const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
@@ -839,8 +847,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         MEMBERSHIPS_SQL,
-        'least(p_time, make_interval(secs => extract(epoch from v_until - v_from)::float8))',
-        'p_time',
+        'v_taken := least(p_time, make_interval(secs => extract(epoch from v_until - v_from)::float8))',
+        'v_taken := p_time',
       ),
     ],
     caughtBy: deals(
@@ -1175,5 +1183,179 @@ export const PLANTED: readonly Planted[] = [
       ),
     ],
     caughtBy: vendorsByKey('what an operator chose stays: a model it serves, a default, a connection'),
+  },
+
+  // Quotas, the square, replies, codes and vouchers
+  {
+    name: 'quota-counted-without-lock',
+    costs: 'Whoever asks for a hundred pictures at once has them all on one day.',
+    changes: [change(QUOTAS_SQL, 'perform from account where id = p_account for no key update;', '')],
+    caughtBy: quotas('a hundred submissions at once with ten left make exactly ten'),
+  },
+  {
+    name: 'quota-used-up-by-our-failures',
+    costs: 'What a vendor failed to make counts as made.',
+    changes: [
+      change(
+        QUOTAS_SQL,
+        `and not (v_task.state = 'failed' and v_task.failure in ('unavailable', 'deadline', 'unknown'))`,
+        '',
+      ),
+    ],
+    caughtBy: quotas(
+      'what failed by our fault is given back; what was refused for its content, or canceled, is not',
+    ),
+  },
+  {
+    name: 'calls-past-the-hours-number',
+    costs: 'A site is called as often as its callers like, as long as they do so at once.',
+    changes: [change(QUOTAS_SQL, 'and (c.calls < p_most or c.hour > p_hour)', '')],
+    caughtBy: quotas('two hundred calls at once are a hundred'),
+  },
+  {
+    name: 'taken-back-work-stays-on-the-square',
+    costs: 'A work that its owner took back is still shown to everybody.',
+    changes: [change(SQUARE_SQL, 'if new.is_public and new.deleted_at is null', 'if new.deleted_at is null')],
+    caughtBy: square(
+      'cameo hole 5: only what its owner shows is on the square, and only while it is there to be seen',
+    ),
+  },
+  {
+    name: 'hidden-work-is-liked',
+    costs: 'Whoever guesses a number learns of works that nobody shows.',
+    changes: [
+      change(
+        SQUARE_SQL,
+        'where work_id = p_work and is_shown for no key update',
+        'where work_id = p_work for no key update',
+      ),
+    ],
+    caughtBy: {
+      file: 'server/src/dialects/plaza/square.test.ts',
+      test: 'plaza hole: square exposes private works; not here, in no feed and to no call',
+    },
+  },
+  {
+    name: 'anybody-publishes-a-work',
+    costs: 'Anybody puts another account’s works on the square.',
+    changes: [
+      change(
+        SQUARE_SQL,
+        'where id = p_work and account_id = p_account and deleted_at is null for update',
+        'where id = p_work and deleted_at is null for update',
+      ),
+    ],
+    caughtBy: square(
+      'cameo hole 6: nobody changes what is another’s or nowhere, and the owner’s title is kept',
+    ),
+  },
+  {
+    name: 'every-look-is-a-view',
+    costs: 'One viewer makes a work as hot as he likes.',
+    changes: [change(SQUARE_SQL, 'where v.seen_at <= p_at - p_again', '')],
+    caughtBy: square(
+      'cameo hole 5: a like is one per account and a look one per viewer and hour, however many come at once',
+    ),
+  },
+  {
+    name: 'wordless-reply-is-charged',
+    costs: 'An answer of no words costs what an answer costs.',
+    changes: [
+      change(
+        REPLY_SQL,
+        `c.deleted_at is not null;
+    return 0;`,
+        `c.deleted_at is not null;
+    return p_cost;`,
+      ),
+    ],
+    caughtBy: {
+      file: 'server/test/assistant-reply.test.ts',
+      test: 'costs nothing when not a word is on record',
+    },
+  },
+  {
+    name: 'message-into-anybodys-conversation',
+    costs:
+      'Whoever knows a number writes into another’s conversation and is answered from what was said there.',
+    changes: [
+      change(
+        REPLY_SQL,
+        'where c.id = p_conversation and c.account_id = p_account and c.deleted_at is null)',
+        'where c.id = p_conversation and c.deleted_at is null)',
+      ),
+    ],
+    caughtBy: {
+      file: 'server/src/dialects/plaza/assistant.test.ts',
+      test: 'are their owner’s alone, and gone when deleted',
+    },
+  },
+  {
+    name: 'anybody-stops-a-reply',
+    costs: 'Anybody ends what another account has paid for.',
+    changes: [
+      change(
+        STOP_REPLY,
+        'where id = $1 and account_id = $2 and deleted_at is null),',
+        'where id = $1 and $2::bigint is not null and deleted_at is null),',
+      ),
+    ],
+    caughtBy: {
+      file: 'server/src/dialects/plaza/assistant.test.ts',
+      test: 'are their owner’s alone, and gone when deleted',
+    },
+  },
+  {
+    name: 'code-redeemed-by-everybody',
+    costs: 'A code that is passed on is worth its credits to each who sends it.',
+    changes: [change(REDEEM_SQL, `and state = 'active' and used_by is null`, `and state = 'active'`)],
+    caughtBy: plansAndCodes('cameo hole 3: a code sent by 100 accounts at once is redeemed by one'),
+  },
+  {
+    name: 'code-redeemed-late',
+    costs: 'A code is worth its credits for ever.',
+    changes: [
+      change(
+        REDEEM_SQL,
+        `
+      and (expires_at is null or expires_at > now())`,
+        '',
+      ),
+    ],
+    caughtBy: plansAndCodes(
+      'unknown, expired and switched-off codes are refused for what they are; a membership code makes a member',
+    ),
+  },
+  {
+    name: 'codes-guessed-for-ever',
+    costs: 'Whoever tries long enough finds codes that others have paid for.',
+    changes: [change(REDEEM_SQL, 'where m.misses < p_account_misses', '')],
+    caughtBy: plansAndCodes(
+      'one account that sends a code 100 times at once has it once, and is stopped after ten vain tries',
+    ),
+  },
+  {
+    name: 'vouchers-below-none',
+    costs: 'Vouchers that are not there are taken: an error of the house instead of a refusal.',
+    changes: [change(VOUCHERS_SQL, ' and vouchers + p_amount >= 0', '')],
+    caughtBy: plansAndCodes(
+      'a grant of vouchers has its effect once per key, and nobody has fewer than none',
+    ),
+  },
+  {
+    name: 'refund-leaves-the-vouchers',
+    costs: 'Whoever is paid back keeps the vouchers that came with the plan.',
+    changes: [
+      change(
+        ORDERS_SQL,
+        `    if v_order.vouchers_taken > 0 then
+      perform`,
+        `    if false then
+      perform`,
+      ),
+    ],
+    caughtBy: plansAndCodes(
+      'what was spent of a plan cannot be refunded; a voucher is taken back as far as there is one',
+    ),
   },
 ]

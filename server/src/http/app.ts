@@ -14,6 +14,7 @@ import { refusal } from '../kernel/errors.ts'
 import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
 import { bearerOf, identify, limit, missing, recognise, take } from './callers.ts'
 import { mountCashier } from './cashier.ts'
+import { waitForAnswersOnly } from './closing.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { EventStream } from './dialect.ts'
 import { EVENT_STREAM_HEADERS, openEventStream } from './event-stream.ts'
@@ -110,6 +111,7 @@ export async function buildApp(
   })
   app.server.on('request', (request, response) => latest.set(request.socket, response))
   if (takesFiles) endLateBodies(app.server, requestTimeout)
+  waitForAnswersOnly(app)
   // Node would answer 417 without a body; a server may as well do what is asked (RFC 9110, 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
 

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import sharp from 'sharp'
 import { aigentools } from '../../src/dialects/aigentools/dialect.ts'
 import type { Route } from '../../src/http/dialect.ts'
-import { createTokens } from '../../src/http/tokens.ts'
 import { units } from '../../src/kernel/money.ts'
 import { createFakeGateway } from '../contracts/fake-gateway.ts'
 import { createUser } from '../factories.ts'
 import { writes } from '../fakes/vision-provider.ts'
 import type { Ground, HostileDialect } from './ground.ts'
-import { assertNothingForeign } from './ground.ts'
+import { assertNothingForeign, openLeavers } from './ground.ts'
 import { JSON_TYPE } from './values.ts'
 
 const STATUSES = new Set([200, 201, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 431])
@@ -134,24 +133,11 @@ async function prepare(ground: Ground): Promise<void> {
   ids.spareChannel = String((await made(ground, '/admin/payment/config', other)).id)
   const poor = { ...ground, admin: ground.poor }
   ids.task = String((await made(poor, '/tasks', { body: { model_id: ids.free, prompt: 'x' } })).id)
-  await openSessions(ground)
+  leaver = await openLeavers(ground)
 }
-
-const leavers: string[] = []
 
 /** Logging out works, so whoever asks for it has a session for each time. */
-async function openSessions({ site }: Ground): Promise<void> {
-  const { context } = site
-  const { accountId, account } = await createUser(context, units(0))
-  const { rows } = await context.db.pool.query<{ id: string; expiresAt: Date }>(
-    `insert into session (id, account_id, version, expires_at)
-     select gen_random_uuid(), id, session_version, now() + interval '1 day' from account, generate_series(1, 4000)
-     where id = $1 returning id, expires_at as "expiresAt"`,
-    [accountId],
-  )
-  const { sign } = createTokens(context.keys.token, context.site, context.clock.now)
-  leavers.push(...rows.map((session) => sign(session, account.uuid)))
-}
+let leaver: () => string
 
 /** `{status, message, data}`, in English; the status is HTTP's, but for 201, and there is no data in a refusal. */
 export const hostileAigentools: HostileDialect = {
@@ -183,7 +169,7 @@ export const hostileAigentools: HostileDialect = {
   trial: (route, { ids }) => TRIALS[nameOf(route)]?.(ids) ?? null,
   nothing: '999999999',
   token: (route, ground) => {
-    if (route.path === '/auth/logout') return leavers.pop() ?? assert.fail('too few sessions')
+    if (route.path === '/auth/logout') return leaver()
     if (route.allow === 'admin') return ground.admin
     // The task that is there for it is its own.
     return nameOf(route) === 'PUT /tasks/:id' ? ground.poor : null

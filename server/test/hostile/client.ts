@@ -69,7 +69,20 @@ export function sayRaw(bytes: string | Buffer, to: number): Promise<string> {
   })
 }
 
-/** Splits what was heard into its answers, each of which must say how long it is. */
+/** The body that stands in chunks at the beginning of `bytes`, and what comes after it. */
+function unchunked(bytes: Buffer): { body: Buffer; rest: Buffer } {
+  const chunks: Buffer[] = []
+  for (let rest = bytes; ; ) {
+    const line = rest.indexOf('\r\n')
+    const length = Number.parseInt(rest.subarray(0, line).toString(), 16)
+    assert.ok(line > 0 && length >= 0, `not a chunk: ${rest.subarray(0, 100)}`)
+    chunks.push(rest.subarray(line + 2, line + 2 + length))
+    rest = rest.subarray(line + 2 + length + 2)
+    if (length === 0) return { body: Buffer.concat(chunks), rest }
+  }
+}
+
+/** Splits what was heard into its answers, each of which must say how long it is, or come in chunks. */
 export function answersIn(heard: string): Answer[] {
   const answers: Answer[] = []
   for (let rest = heard; rest !== ''; ) {
@@ -81,11 +94,16 @@ export function answersIn(heard: string): Answer[] {
         field.slice(field.indexOf(':') + 1).trim(),
       ]),
     )
-    const body = Buffer.from(rest.slice(split + 4))
+    const left = Buffer.from(rest.slice(split + 4))
     const length = Number(headers['content-length'])
-    assert.ok(line.startsWith('HTTP/1.1 ') && length >= 0, `not an answer: ${rest.slice(0, 300)}`)
-    answers.push({ status: Number(line.split(' ')[1]), headers, text: body.subarray(0, length).toString() })
-    rest = body.subarray(length).toString()
+    const isChunked = headers['transfer-encoding'] === 'chunked'
+    const why = `not an answer: ${rest.slice(0, 300)}`
+    assert.ok(line.startsWith('HTTP/1.1 ') && split > 0 && (isChunked || length >= 0), why)
+    const found = isChunked
+      ? unchunked(left)
+      : { body: left.subarray(0, length), rest: left.subarray(length) }
+    answers.push({ status: Number(line.split(' ')[1]), headers, text: found.body.toString() })
+    rest = found.rest.toString()
   }
   return answers
 }

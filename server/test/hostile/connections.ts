@@ -159,6 +159,50 @@ export function testConnections(ground: Ground): void {
       }),
     ))
 
+  test('connections that say nothing, or whose last answer ends meanwhile, do not hold a closing server up', async () => {
+    const app = await buildApp(
+      ground.site.context,
+      { ...about.dialect, preset: ground.site.context.preset },
+      {
+        logger: pino({ level: 'silent' }),
+        metrics: createMetrics(ground.site.context, () => 0),
+        trustProxy: [],
+      },
+    )
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const to = (app.server.address() as AddressInfo).port
+    const begun = Promise.withResolvers<void>()
+    const finish = Promise.withResolvers<void>()
+    const slow = about.slow(ground, begun.resolve, finish.promise)
+    const body = JSON.stringify(slow.body)
+    const authorized = `Authorization: Bearer ${ground.rich}\r\nContent-Length: ${Buffer.byteLength(body)}`
+    const open = (bytes: string): Promise<string> => {
+      let text = ''
+      const { promise, resolve } = Promise.withResolvers<string>()
+      const socket = connect(to, '127.0.0.1', () => bytes !== '' && socket.write(bytes))
+      socket.setEncoding('utf8')
+      socket.on('data', (chunk) => {
+        text += chunk
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(text))
+      return promise
+    }
+    const silent = open('')
+    const busy = open(`${posting(base + slow.path)}${authorized}\r\n\r\n${body}`)
+    await begun.promise
+    const startedAt = performance.now()
+    const closed = app.close()
+    setTimeout(finish.resolve, 200)
+    const [heard] = await Promise.all([busy, silent, closed])
+    const tookMs = performance.now() - startedAt
+    assert.ok(tookMs < 5_000, `closing took ${tookMs} ms`)
+    assert.deepEqual(
+      answersIn(heard).map((answer) => read(answer, 'while closing').isSuccess),
+      [true],
+    )
+  })
+
   test('a request that arrives while the server closes is still answered in the envelope', async () => {
     await withImpatientServer(5_000, async () => {})
     const app = await buildApp(
