@@ -18,9 +18,14 @@ export type ModelTask = {
   charged: number
   /** Claims given out, oldest first: what stale workers would write with. */
   claims: number[]
-  /** Which of two models it is for. */
+  /** Which of three models it is for. */
   model: number
+  /** What its explanation says was charged; null where its price is fixed, and while it runs. */
+  explained: number | null
 }
+/** This one of the models has a rule for a price; the others have one for an output. */
+export const METERED = 2
+
 export type Model = {
   granted: number
   available: number
@@ -35,7 +40,7 @@ export type Model = {
 export type Command =
   | { kind: 'grant'; amount: number }
   | { kind: 'take'; amount: number }
-  | { kind: 'submit'; cost: number; awaits: boolean }
+  | { kind: 'submit'; model: number; cost: number; awaits: boolean }
   | { kind: 'approve'; task: number }
   | { kind: 'edit'; task: number; model: number; cost: number; awaits: boolean }
   | { kind: 'claim' }
@@ -97,6 +102,10 @@ export function applyCommand(before: Model, command: Command, moved: (transition
     model.held -= task.cost
     model.available += task.cost
     task.charged = 0
+    explain(task)
+  }
+  const explain = (task: ModelTask): void => {
+    task.explained = task.model === METERED ? task.charged : null
   }
   const task = 'task' in command ? model.tasks[command.task % Math.max(1, model.tasks.length)] : undefined
   const isHeld =
@@ -134,7 +143,8 @@ export function applyCommand(before: Model, command: Command, moved: (transition
           cost,
           charged: cost,
           claims: [],
-          model: 0,
+          model: command.model,
+          explained: null,
         })
       }
       break
@@ -144,7 +154,8 @@ export function applyCommand(before: Model, command: Command, moved: (transition
       break
     case 'edit': {
       if (task?.state !== 'awaiting_approval' && task?.state !== 'queued') break
-      if (task.model !== command.model) {
+      // What is measured is priced anew, whatever was edited.
+      if (task.model !== command.model || task.model === METERED) {
         const cost = priced(command.cost)
         if (model.available + task.cost + model.creditLimit < cost) break
         model.available += task.cost - cost
@@ -170,6 +181,7 @@ export function applyCommand(before: Model, command: Command, moved: (transition
         const charge = Math.floor(task.cost * command.share)
         move(task, 'finish', 'succeeded')
         task.charged = charge
+        explain(task)
         model.held -= task.cost
         model.spent += charge
         model.available += task.cost - charge
@@ -211,6 +223,7 @@ export function applyCommand(before: Model, command: Command, moved: (transition
         task.generation += 1
         task.cost = cost
         task.charged = cost
+        task.explained = null
         model.available -= cost
         model.held += cost
       }

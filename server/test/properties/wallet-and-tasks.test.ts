@@ -8,8 +8,8 @@ import { verifyLedger } from '../../src/kernel/wallet/verify.ts'
 import type { TestSite } from '../build-site.ts'
 import { buildSite } from '../build-site.ts'
 import { runAsSuperuser } from '../test-database.ts'
-import type { Command, Model, State } from './model.ts'
-import { applyCommand, claimOf, emptyModel, TRANSITIONS } from './model.ts'
+import type { Command, Model, ModelTask, State } from './model.ts'
+import { applyCommand, claimOf, emptyModel, METERED, TRANSITIONS } from './model.ts'
 
 /** `npm run test:model` runs ten times as many. */
 const SEQUENCES = Number(process.env.SEQUENCES ?? 1_000)
@@ -34,6 +34,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant('submit' as const),
+      model: fc.constantFrom(0, METERED),
       cost: fc.integer({ min: 0, max: 40 }),
       awaits: fc.boolean(),
     }),
@@ -44,7 +45,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('edit' as const),
       task: index,
-      model: fc.integer({ min: 0, max: 1 }),
+      model: fc.integer({ min: 0, max: METERED }),
       cost: fc.integer({ min: 0, max: 40 }),
       awaits: fc.boolean(),
     }),
@@ -85,23 +86,22 @@ const kinds = Object.fromEntries(
   Object.entries({
     post: `select post_entry_v1($1, $2, 'adjustment', null, case when $3 then 'grants' else 'available' end,
       case when $3 then 'available' else 'adjustments' end, $4, null, null, 'model', null, null, null)`,
-    submit: `select * from submit_task_v3($1, $2, $3, 'image', (select min(id) from model), '{open}', 'kind:image', 1,
+    submit: `select s.* from model_priced($6) m, submit_task_v4($1, $2, $3, 'image', m.id, '{open}', m.subject, 1,
       $4::bigint, case when $4::bigint = 0 then 'free' end, '{}', '{}', $5, interval '1 hour', 5, null, null, null,
-      null, null, true)`,
+      null, null, true, m.explanation) s`,
     approve: `select approve_task_v1($1, $2, interval '1 hour')`,
-    edit: `select * from edit_task_v2($1, $2, $3, 'image',
-      case when $4 = 0 then (select min(id) from model) else (select max(id) from model) end, '{open}', 'kind:image', 1,
+    edit: `select e.* from model_priced($4) m, edit_task_v3($1, $2, $3, 'image', m.id, '{open}', m.subject, 1,
       $5::bigint, case when $5::bigint = 0 then 'free' end, '{}', '{}', $6, interval '1 hour', null, null,
-      true)`,
+      true, m.explanation) e`,
     claim: `select * from claim_account($1)`,
-    finish: `select finish_task_v1($1, $2, $3, 'succeeded', $4, null, null, null)`,
+    finish: `select finish_task_v3($1, $2, $3, 'succeeded', $4, null, null, null, null, false, null)`,
     fail: `select finish_task_v1($1, $2, $3, 'failed', 0, 'unavailable', 'model', null)`,
     requeue: `select requeue_task_v1($1, $2, 'failed', 'model', interval '0 seconds')`,
     await: `select await_operation_v2($1, $2, '{"id":1}', '1', 10, interval '0 seconds')`,
     doubt: `select doubt_task_v1($1, $2, 'model')`,
     end: `select end_tasks_v1($1, array[$2]::bigint[], $3, $4, $5, $6)`,
-    retry: `select * from retry_task_v3($1, $2, $3, '{open}', 'kind:image', 1, $4::bigint, case when $4::bigint = 0 then 'free' end,
-      interval '1 hour', null, null, true)`,
+    retry: `select r.* from model_priced($5) m, retry_task_v4($1, $2, $3, '{open}', m.subject, 1, $4::bigint,
+      case when $4::bigint = 0 then 'free' end, interval '1 hour', null, null, true, m.explanation) r`,
     join: `select extend_membership_v2($1, 'monthly', 1, interval '30 days')`,
     lapse: `select shorten_membership_v2($1, 1, interval '1000 days')`,
   }).map(([name, text]) => [name, statement(`model ${name}`, text)]),
@@ -115,6 +115,19 @@ const CLAIM_ACCOUNT = `create function claim_account(p_account bigint) returns i
     select count(*) into v_claimed from claim_tasks_v1('model', 1000, interval '1 hour');
     return v_claimed;
   end $$`
+
+// The models of the tests by their places, and how each is priced.
+const MODEL_PRICED = `with added as (
+    insert into model (name, title, kind) values ('metered', 'metered', 'image') returning id)
+  insert into price (subject, version, credits, source, rule) select 'model:' || id, 1, 0, 'operator',
+    '{"unit": "pictures", "sizes": [{"mostPixels": null, "credits": 1}], "roundTo": 1}' from added;
+  create function model_priced(p_place int) returns table (id bigint, subject text, explanation jsonb) language sql as $$
+    select m.id, case when p_place = 2 then 'model:' || m.id else 'kind:image' end,
+      case when p_place = 2 then '{"hold": 1}'::jsonb end
+    from model m where m.id = case p_place when 0 then (select min(n.id) from model n where n.name <> 'metered')
+      when 1 then (select max(n.id) from model n where n.name <> 'metered')
+      else (select n.id from model n where n.name = 'metered') end
+  $$`
 
 async function run(accountId: bigint, ids: bigint[], model: Model, what: Command): Promise<void> {
   const { chain } = site.context.keys
@@ -144,6 +157,7 @@ async function run(accountId: bigint, ids: bigint[], model: Model, what: Command
         `model_${site.context.ids.token(20)}`,
         what.cost,
         stateOf(what.awaits),
+        what.model,
       ])
       return
     case 'approve':
@@ -180,7 +194,7 @@ async function run(accountId: bigint, ids: bigint[], model: Model, what: Command
       ])
       return
     case 'retry':
-      await rows('retry', [chain, accountId, id, what.cost])
+      await rows('retry', [chain, accountId, id, what.cost, task?.model])
       return
   }
 }
@@ -195,13 +209,21 @@ const readWallet = statement(
 )
 const readTasks = statement(
   'model tasks',
-  'select id, state, generation, cost, charged from task where account_id = $1 order by id',
+  `select id, state, generation, cost, charged, (explanation ->> 'charged')::bigint as explained
+   from task where account_id = $1 order by id`,
 )
 
 const putAway = statement('model put away', `update task set due_at = '2100-01-01' where account_id = $1`)
 
 type Seen = Pick<Model, 'granted' | 'available' | 'held' | 'spent' | 'isMember'> & {
-  tasks: { state: State; generation: number; cost: number; charged: number }[]
+  tasks: Omit<ModelTask, 'claims' | 'model'>[]
+}
+
+type TaskRow = Pick<ModelTask, 'state' | 'generation'> & {
+  id: bigint
+  cost: bigint
+  charged: bigint
+  explained: bigint | null
 }
 
 /** What the database says, waiting out a connection that was just terminated. */
@@ -211,9 +233,7 @@ async function read(accountId: bigint): Promise<{ seen: Seen; ids: bigint[] }> {
       const { db } = site.context
       const [[wallet], tasks] = await Promise.all([
         db.rows<Record<string, bigint> & { member: boolean }>(readWallet, [accountId]),
-        db.rows<{ id: bigint; state: State; generation: number; cost: bigint; charged: bigint }>(readTasks, [
-          accountId,
-        ]),
+        db.rows<TaskRow>(readTasks, [accountId]),
       ])
       const number = (name: string): number => Number(wallet?.[name])
       return {
@@ -224,11 +244,12 @@ async function read(accountId: bigint): Promise<{ seen: Seen; ids: bigint[] }> {
           held: number('held'),
           spent: number('spent'),
           isMember: wallet?.member ?? false,
-          tasks: tasks.map(({ state, generation, cost, charged }) => ({
+          tasks: tasks.map(({ state, generation, cost, charged, explained }) => ({
             state,
             generation,
             cost: Number(cost),
             charged: Number(charged),
+            explained: explained === null ? null : Number(explained),
           })),
         },
       }
@@ -245,7 +266,7 @@ function visible({ granted, available, held, spent, isMember, tasks }: Model): S
     held,
     spent,
     isMember,
-    tasks: tasks.map(({ state, generation, cost, charged }) => ({ state, generation, cost, charged })),
+    tasks: tasks.map(({ claims: _claims, model: _model, ...task }) => task),
   }
 }
 
@@ -257,6 +278,7 @@ test('the wallet and the tasks are what the model says, whatever is killed', {
   timeout: 600_000,
 }, async (t) => {
   await site.context.db.rows(statement('define claim_account', CLAIM_ACCOUNT), [])
+  await site.context.db.pool.query(MODEL_PRICED)
   const moved = new Map<string, number>()
   let killed = 0
   let lost = 0
