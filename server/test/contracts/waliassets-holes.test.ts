@@ -98,10 +98,13 @@ test('a clip that is never done ends at its deadline, and its tokens come back (
     short.provider.next.push(
       (_job, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
     )
-    const sweep = setInterval(() => void sweepTasks(short.context), 100)
+    const sweeps: Promise<unknown>[] = []
+    const sweep = setInterval(() => void sweeps.push(sweepTasks(short.context)), 100)
     const body = { model: 'animation_model', content: '永远做不完' }
     const { body: reply, text } = await short.post('/generate/animation', body, token)
     clearInterval(sweep)
+    // One under way when the pool is closed would take the whole file down.
+    await Promise.all(sweeps)
     assert.deepEqual([reply.code, reply.message], [1504, '生成超时，请稍后重试，tokens已退还'], text)
     assert.equal((await short.get('/token/balance', token)).data.balance, 100)
     const { data } = (await short.get(`/generate/status/${reply.data?.taskId}`, token)).body

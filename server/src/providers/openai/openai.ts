@@ -28,7 +28,7 @@ export function createOpenAiCompatible(outbound: Outbound): Provider {
       keyVariable: 'OPENAI_API_KEY',
       addressVariable: 'OPENAI_BASE_URL',
       address: 'https://api.openai.com/v1',
-      serves: ['openai', 'dalle'],
+      serves: ['openai', 'gpt', 'dalle'],
     },
     repeatable: false,
     concurrency: CONCURRENCY,
