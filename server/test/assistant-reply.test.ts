@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
 import { plaza } from '../src/dialects/plaza/dialect.ts'
+import { buildApp } from '../src/http/app.ts'
+import { createMetrics } from '../src/http/metrics.ts'
 import { setAccountState } from '../src/kernel/accounts/administer.ts'
 import type { Reply, ReplyEnding } from '../src/kernel/assistant/reply.ts'
 import { closeDesk } from '../src/kernel/assistant/reply-desk.ts'
@@ -136,6 +140,53 @@ describe('a reply that its process loses', () => {
     await closeDesk(stage.site.context)
     assert.deepEqual(await stateOf(reply), ['succeeded', 10_000n, 'stopped', '一半'])
   })
+})
+
+test('a server that closes gives a stream its time, then ends it; what was written is kept and charged', async () => {
+  const user = await stage.user()
+  const { context } = stage.site
+  const app = await buildApp(
+    context,
+    { ...plaza, preset: context.preset },
+    {
+      ...{ logger: pino({ level: 'silent' }), metrics: createMetrics(context, () => 0), trustProxy: [] },
+      replyGraceMs: 500,
+    },
+  )
+  try {
+    const address = await app.listen({ port: 0, host: '127.0.0.1' })
+    const vendor = inHand()
+    stage.writer.nextText.push(vendor.write)
+    const asking = fetch(`${address}/api/v1/assistant/chat`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${user.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ message: '讲下去' }),
+    })
+    await vendor.asked
+    vendor.say('一半')
+    const answer = await asking
+    const startedAt = performance.now()
+    const closed = app.close()
+    await sleep(250)
+    vendor.say('，还有')
+    const text = await answer.text()
+    await closed
+    const tookMs = performance.now() - startedAt
+    assert.ok(tookMs >= 450 && tookMs < 4_000, `closing took ${tookMs} ms`)
+    await vendor.aborted
+    // Said to its end, not cut off.
+    assert.match(text, /"，还有".*"type":"done"/s)
+    const rows = await stage.rows(
+      `select m.state, m.content from message m join task t on t.id = m.task_id
+       where t.account_id = $1 and m.role = 'assistant'`,
+      [user.accountId],
+    )
+    assert.deepEqual(rows, [{ state: 'stopped', content: '一半，还有' }])
+    assert.equal(await stage.balance(user), 99)
+  } finally {
+    app.server.closeAllConnections()
+    await app.close()
+  }
 })
 
 test('readers: the last to leave ends it, one that is too slow does not', async () => {

@@ -14,7 +14,7 @@ import { refusal } from '../kernel/errors.ts'
 import { fileUrl, thumbnailUrl } from '../kernel/works/file-url.ts'
 import { bearerOf, identify, limit, missing, recognise, take } from './callers.ts'
 import { mountCashier } from './cashier.ts'
-import { waitForAnswersOnly } from './closing.ts'
+import { endRepliesOnClose, waitForAnswersOnly } from './closing.ts'
 import type { Dialect, Reply, Route, RouteRequest, View } from './dialect.ts'
 import { EventStream } from './dialect.ts'
 import { EVENT_STREAM_HEADERS, openEventStream } from './event-stream.ts'
@@ -38,6 +38,8 @@ import { createTokens } from './tokens.ts'
 import { mountUploads } from './uploads.ts'
 
 const REQUEST_TIMEOUT_MS = 30_000
+/** Less than a process that stops gives its connections before it cuts them. */
+const REPLY_GRACE_MS = 7_000
 
 type AppOptions = {
   logger: FastifyBaseLogger
@@ -48,6 +50,8 @@ type AppOptions = {
   formsDir?: string
   /** How long a request may take to arrive, head and body; 30 s unless given. */
   requestTimeoutMs?: number
+  /** How long a reply may go on after closing has begun; 7 s unless given. */
+  replyGraceMs?: number
   /** What sockets may cost, where it is not the usual. */
   liveLimits?: Partial<LiveLimits>
 }
@@ -112,6 +116,7 @@ export async function buildApp(
   app.server.on('request', (request, response) => latest.set(request.socket, response))
   if (takesFiles) endLateBodies(app.server, requestTimeout)
   waitForAnswersOnly(app)
+  endRepliesOnClose(app, context, options.replyGraceMs ?? REPLY_GRACE_MS)
   // Node would answer 417 without a body; a server may as well do what is asked (RFC 9110, 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
 

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { closeDesk } from '../kernel/assistant/reply-desk.ts'
+import type { Context } from '../kernel/context.ts'
 
 /**
  * Has a closing server wait for answers only. Node counts a connection on which nothing was ever asked as busy until
@@ -24,4 +26,21 @@ export function waitForAnswersOnly(app: FastifyInstance): void {
     isClosing = true
     for (const socket of unasked) if (socket.bytesRead === 0) socket.destroy()
   })
+}
+
+/**
+ * Has a closing server end the replies of an assistant that are still being written when their time is over: what was
+ * written is kept and its stream ends as one that was stopped, where a connection that is cut would tell its reader
+ * nothing.
+ *
+ * @param graceMs how long a reply may go on.
+ */
+export function endRepliesOnClose(app: FastifyInstance, context: Context, graceMs: number): void {
+  let timer: NodeJS.Timeout | undefined
+  app.addHook('preClose', async () => {
+    timer = setTimeout(() => {
+      closeDesk(context).catch((error: unknown) => app.log.error(error, 'replies could not be ended'))
+    }, graceMs)
+  })
+  app.addHook('onClose', async () => clearTimeout(timer))
 }
