@@ -287,7 +287,13 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'claim-without-lease-check',
     costs: 'A task that a worker holds is claimed by the next one that asks.',
-    changes: [change(ADVANCE_SQL, `where state = 'running' and due_at <= now()`, `where state = 'running'`)],
+    changes: [
+      change(
+        ADVANCE_SQL,
+        `where state = 'running' and operation is null and due_at <= now()`,
+        `where state = 'running' and operation is null`,
+      ),
+    ],
     caughtBy: advance('a live lease is not claimable, whoever asks'),
   },
   {
@@ -316,8 +322,8 @@ export const PLANTED: readonly Planted[] = [
     changes: [
       change(
         ADVANCE_SQL,
-        'order by due_at limit p_take for update skip locked)',
-        'order by due_at limit p_take)',
+        'order by due_at limit p_take for update skip locked) lapsed',
+        'order by due_at limit p_take) lapsed',
       ),
     ],
     caughtBy: ledger('a claim takes nothing that another is just taking, be it waiting or lapsed'),
@@ -1114,7 +1120,7 @@ export const PLANTED: readonly Planted[] = [
     name: 'reply-goes-on-past-its-hold',
     costs: 'A reply that is not bounded at its vendor is written on at the expense of the house.',
     changes: [
-      change(WRITE_REPLY, 'length > MOST_CHARACTERS || live.meter?.isSpent()', 'length > MOST_CHARACTERS'),
+      change(WRITE_REPLY, 'length <= MOST_CHARACTERS && !live.meter?.isSpent()', 'length <= MOST_CHARACTERS'),
     ],
     caughtBy: replies('a reply that does not end is ended when it has been worth its hold'),
   },
