@@ -1313,9 +1313,9 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'code-redeemed-by-everybody',
-    costs: 'A code that is passed on is worth its credits to each who sends it.',
+    costs: 'A code that is passed on makes a member of each who sends it.',
     changes: [change(REDEEM_SQL, `and state = 'active' and used_by is null`, `and state = 'active'`)],
-    caughtBy: plansAndCodes('cameo hole 3: a code sent by 100 accounts at once is redeemed by one'),
+    caughtBy: plansAndCodes('a membership code sent by 100 accounts at once makes one member'),
   },
   {
     name: 'code-redeemed-late',
@@ -1342,8 +1342,20 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'vouchers-below-none',
-    costs: 'Vouchers that are not there are taken: an error of the house instead of a refusal.',
-    changes: [change(VOUCHERS_SQL, ' and vouchers + p_amount >= 0', '')],
+    costs: 'Whoever has used up his vouchers has more of them.',
+    changes: [
+      change(VOUCHERS_SQL, ' and vouchers + p_amount >= 0', ''),
+      change(
+        'server/migrations/0021-codes-and-plans.sql',
+        'check (vouchers >= 0)',
+        'check (vouchers >= -1000)',
+      ),
+      change(
+        'server/migrations/0021-codes-and-plans.sql',
+        'check (balance_after >= 0)',
+        'check (balance_after >= -1000)',
+      ),
+    ],
     caughtBy: plansAndCodes(
       'a grant of vouchers has its effect once per key, and nobody has fewer than none',
     ),
@@ -1361,7 +1373,7 @@ export const PLANTED: readonly Planted[] = [
       ),
     ],
     caughtBy: plansAndCodes(
-      'what was spent of a plan cannot be refunded; a voucher is taken back as far as there is one',
+      'a refund takes the time of its own level and leaves the other; a refused one gives all of it back',
     ),
   },
 ]

@@ -302,6 +302,21 @@ test('cameo hole 3: a code sent by 100 accounts at once is redeemed by one', asy
   assert.ok(!stored.text.includes(code), 'the code itself is kept nowhere')
 })
 
+test('a membership code sent by 100 accounts at once makes one member', async () => {
+  // No entry of the books stands behind this one: the code's own row decides alone.
+  const [code = ''] = await makeCodes(1, { worth: { kind: 'membership', plan: 'monthly', days: 10 } })
+  const crowd = await deals.users(CROWD)
+  assert.deepEqual(await tally(crowd.map((accountId) => redeem(accountId, code))), {
+    ok: 1,
+    'redeem_code_refused used': 99,
+  })
+  const { members } = await deals.look<{ members: bigint }>(
+    'select count(*) as members from membership where account_id = any ($1)',
+    [crowd],
+  )
+  assert.equal(members, 1n)
+})
+
 test('one account that sends a code 100 times at once has it once, and is stopped after ten vain tries', async () => {
   const accountId = await one()
   const [code = '', next = ''] = await makeCodes(2)

@@ -99,10 +99,13 @@ export function testRequests(ground: Ground, route: Route): void {
     leavingNothing(async () => {
       const keys = ['', ' ', 'a b', 'k'.repeat(256), 'clé', ['one', 'two']]
       for (const key of keys) {
-        const body = route.body ? JSON.stringify(about.sample(route, ground)) : undefined
+        // Where the key is read, it alone is to be wrong.
+        const trial = about.readsKey(route) ? about.trial?.(route, ground) : null
+        const body = route.body ? JSON.stringify(trial?.fields ?? about.sample(route, ground)) : undefined
         const headers = { ...sent.headers, 'idempotency-key': key }
+        const at = trial ? pathOf(ground, route, trial.param) : path
         const { code } = read(
-          await ask({ ...base, headers, ...(body && { body }) }),
+          await ask({ ...base, path: at, headers, ...(body && { body }) }),
           `${name}: the key ${String(key).slice(0, 60)}`,
         )
         if (about.readsKey(route)) assert.equal(code, about.codes.malformed, `the key ${key}`)
