@@ -378,7 +378,7 @@ test('a retry holds anew at the price of today, a rule or none; an edit by what 
   assert.deepEqual([paid.explanation?.rule, paid.explanation?.charged], [null, 100_000])
   assert.match(
     await stage.words(id),
-    /10 credits for one output[\s\S]*There were 1 output\.\n10 credits were charged\./,
+    /10 credits for one output[\s\S]*It came to 1 output\.\n10 credits were charged\./,
   )
 })
 

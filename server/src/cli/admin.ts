@@ -16,13 +16,13 @@ import { readStatement } from '../kernel/wallet/statement.ts'
 import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
 import { createCodesCommand } from './codes.ts'
+import { createExplainCommand } from './explain-task.ts'
 import { readAmount, readSecretLine } from './input.ts'
 import { createModerationCommand } from './moderation.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { createPricesCommand } from './prices.ts'
 import { print, printRows } from './table.ts'
-import { createTasksCommand } from './tasks.ts'
 import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
@@ -40,7 +40,9 @@ export function createAdminCommand(): Command {
   admin.addCommand(createCodesCommand(shared))
   admin.addCommand(createModerationCommand(shared))
   admin.addCommand(createTransactionsCommand())
-  admin.addCommand(createTasksCommand(shared))
+  admin.addCommand(
+    new Command('tasks').description('tasks: explain').addCommand(createExplainCommand(shared)),
+  )
   return admin
 }
 

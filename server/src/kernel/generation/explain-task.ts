@@ -3,7 +3,7 @@ import { amountOf, ruleInWords } from '../catalog/price-rule.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { Credits } from '../money.ts'
-import { credits, toText } from '../money.ts'
+import { credits, toText, units } from '../money.ts'
 import type { Explanation } from './explanation.ts'
 import type { TaskState } from './task.ts'
 import type { TaskKind } from './task-input.ts'
@@ -98,7 +98,7 @@ function priceInWords({ explanation, subject, version, price, model }: Explained
 function countedInWords(explanation: Explanation | null): string[] {
   const { rule, counted, by } = explanation ?? {}
   if (!counted) return []
-  const who = by === 'vendor' ? 'The vendor counted' : rule ? 'We counted' : 'There were'
+  const who = by === 'vendor' ? 'The vendor counted' : rule ? 'We counted' : 'It came to'
   const worth = rule && counted.unit !== 'outputs' ? `: ${amount(amountOf(rule, counted))}` : ''
   return [`${who} ${quantitiesInWords(counted)}${worth}.`]
 }
@@ -106,7 +106,7 @@ function countedInWords(explanation: Explanation | null): string[] {
 function outcomeInWords({ state, failure, held, charged, freeReason, explanation }: ExplainedTask): string {
   const isOver = state === 'succeeded' || state === 'failed' || state === 'canceled'
   if (held === 0n) return `Nothing was taken: ${FREE[freeReason ?? ''] ?? freeReason ?? 'it is free'}.`
-  if (!isOver) return `${amount(held)} are held until it ends.`
+  if (!isOver) return `${amount(held)} ${held === ONE ? 'is' : 'are'} held until it ends.`
   if (charged === 0n) {
     const why =
       state === 'succeeded'
@@ -119,8 +119,10 @@ function outcomeInWords({ state, failure, held, charged, freeReason, explanation
   const beyond =
     worth > charged ? ` The other ${amount(worth - charged)} are the house's: no more was held.` : ''
   const back = held > charged ? `, and ${amount(held - charged)} went back` : ''
-  return `${amount(charged)} were charged${back}.${beyond}`
+  return `${amount(charged)} ${charged === ONE ? 'was' : 'were'} charged${back}.${beyond}`
 }
+
+const ONE = units(1)
 
 const FREE: Readonly<Record<string, string>> = {
   membership: 'the account was a member when it was submitted',
@@ -144,6 +146,5 @@ function quantitiesInWords(quantities: Explanation['most']): string {
 }
 
 function amount(stored: bigint | number): string {
-  const text = toText(BigInt(stored))
-  return `${text} ${text === '1' ? 'credit' : 'credits'}`
+  return `${toText(BigInt(stored))} ${BigInt(stored) === ONE ? 'credit' : 'credits'}`
 }

@@ -3,11 +3,10 @@ import { explainedInWords, explainTask } from '../kernel/generation/explain-task
 import { withSite } from './open.ts'
 import { print } from './table.ts'
 
-/** `atelier admin tasks`: what became of a task, for whoever is asked about it. */
-export function createTasksCommand(shared: (command: Command) => Command): Command {
-  const tasks = new Command('tasks').description('tasks: explain')
-  shared(tasks.command('explain <task>'))
-    .description('why a task (its id or number) costs what it costs')
+/** `atelier admin tasks explain`: why a task costs what it costs, for whoever is asked about it. */
+export function createExplainCommand(shared: (command: Command) => Command): Command {
+  return shared(new Command('explain').argument('<task>', 'its id or number'))
+    .description('why a task costs what it costs')
     .action((task: string, options: { site?: string; json?: boolean }) =>
       withSite(options.site, async (context) => {
         const explained = await explainTask(context, task)
@@ -18,5 +17,4 @@ export function createTasksCommand(shared: (command: Command) => Command): Comma
         else for (const line of explainedInWords(explained)) print(line)
       }),
     )
-  return tasks
 }
