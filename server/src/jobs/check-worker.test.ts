@@ -11,6 +11,7 @@ import { readLines } from '../kernel/generation/ask-lines.ts'
 import { claimChecks } from '../kernel/generation/claim-checks.ts'
 import { submitTask } from '../kernel/generation/submit.ts'
 import { units } from '../kernel/money.ts'
+import type { Outbound } from '../kernel/ports/outbound.ts'
 import type { CallOptions, Json, Step, VendorLimits } from '../kernel/ports/provider.ts'
 import { ProviderError } from '../kernel/ports/provider.ts'
 
@@ -39,14 +40,14 @@ const asksOf = (job: string): number[] => askedAt.get(job) ?? []
 const allAsks = (): number[] => [...askedAt.values()].flat().sort((a, b) => a - b)
 
 /** Opens a site whose model is served over a connection. */
-async function open(limits: VendorLimits = {}): Promise<void> {
+async function open(limits: VendorLimits = {}, outbound?: Outbound): Promise<void> {
   provider = { ...createFakeProvider({ repeatable: false }), limits }
   provider.check = (operation, options) => {
     const job = (operation as { job: string }).job
     askedAt.set(job, [...asksOf(job), performance.now()])
     return onCheck(operation, options)
   }
-  site = await buildSite({ providers: [provider] })
+  site = await buildSite({ providers: [provider], ...(outbound && { outbound }) })
   const connection = { provider: 'sketch', url: 'https://vendor.example.com', options: {}, headers: {} }
   await addConnection(site.context, { ...connection, name: 'here', secret: 'one' })
   await serve('here')
@@ -116,6 +117,23 @@ test('jobs that wait to be asked after, and vendors that do not answer, do not k
     `select count(*)::int as held from task where state = 'running' and worker is not null and operation is not null`,
   )
   assert.ok((held?.held ?? 40) <= 12, `${held?.held} of 40 are held`)
+  await worker.stop(0)
+})
+
+test('finished jobs whose files do not come do not keep others from being asked after', async () => {
+  let fetching = 0
+  await open({ asksPerSecond: 100 }, (_url, { signal }) => {
+    fetching += 1
+    return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+  })
+  onCheck = async () => ({ state: 'done', outputs: [{ url: 'https://files.example.com/x.png' }] })
+  for (let index = 0; index < 40; index += 1) await underWay(`finished ${index}`, -60_000)
+  await underWay('another', 1_500)
+  const worker = site.startWorker()
+  await until(() => fetching > 0 && askedAt.size === 40)
+  onCheck = async () => donePictures()
+  await until(() => asksOf('another').length === 1)
+  assert.equal(fetching, 16)
   await worker.stop(0)
 })
 

@@ -46,9 +46,8 @@ export function startCheckWorker(
 ): CheckWorker {
   const { name, leaseMs } = options
   const held = new Map<bigint, Held>()
-  const fetching = pLimit(FETCHING)
+  const fetching = openPlaces(FETCHING)
   const shares = keepShares(context, () => performance.now())
-  let finished = 0
   let loose = 0
   let stopping = false
   let known: Lines = { lines: new Map(), channels: new Map() }
@@ -58,33 +57,21 @@ export function startCheckWorker(
   const run = (check: ClaimedCheck): void => {
     const { asked_via: via } = check
     const line = via === null ? undefined : known.lines.get(via)
+    const channel = check.channel_id === null ? null : (known.channels.get(check.channel_id) ?? null)
+    if (line?.limits.askEveryMs !== undefined) check.askEveryMs = line.limits.askEveryMs
     const abort = new AbortController()
     const one: Held = { check, line, abort, settled: Promise.resolve(), isAsked: false }
+    const inTurn = turnOf(context, one)
     let isPlanned = line !== undefined
-    const onAsk = (): void => {
-      one.isAsked = true
-    }
-    const ask = line
-      ? askInLine(context, check, line, onAsk, abort.signal)
-      : async (call: () => Promise<Step>): Promise<Step> => {
-          if (check.due_in_ms > 0) await sleep(check.due_in_ms, undefined, { signal: abort.signal })
-          onAsk()
-          return call()
-        }
-    if (line?.limits.askEveryMs !== undefined) check.askEveryMs = line.limits.askEveryMs
     let leave = (): void => {}
-    const channel = check.channel_id === null ? null : (known.channels.get(check.channel_id) ?? null)
-    const asking = {
-      channel,
-      ask: async (call: () => Promise<Step>): Promise<Step> => {
-        isPlanned = false
-        const step = await ask(call)
-        if (step.state === 'done') leave = await enter()
-        return step
-      },
+    const ask = async (call: () => Promise<Step>): Promise<Step> => {
+      isPlanned = false
+      const step = await inTurn(call)
+      if (step.state === 'done') leave = await fetching.enter()
+      return step
     }
     if (!line) loose += 1
-    one.settled = advanceTask(context, check, abort.signal, asking)
+    one.settled = advanceTask(context, check, abort.signal, { channel, ask })
       .catch((error) => {
         // Nothing was written, so the lease lapses and somebody takes the job over.
         if (!abort.signal.aborted)
@@ -100,24 +87,8 @@ export function startCheckWorker(
     held.set(check.id, one)
   }
 
-  /** A place among those whose files are fetched. @returns how to leave it. */
-  const enter = (): Promise<() => void> => {
-    finished += 1
-    return new Promise((resolve) => {
-      void fetching(
-        () =>
-          new Promise<void>((leave) => {
-            resolve(() => {
-              finished -= 1
-              leave()
-            })
-          }),
-      )
-    })
-  }
-
   const claim = async (): Promise<void> => {
-    if (finished > MOST_FINISHED) return
+    if (fetching.taken() > MOST_FINISHED) return
     const planned = [...known.lines.values()]
       .map((line) => ({ line, places: context.askPace.plan(line, Number.POSITIVE_INFINITY, AHEAD_MS) }))
       .filter(({ places }) => places > 0)
@@ -222,5 +193,32 @@ export function startCheckWorker(
       )
       await shares.end().catch((error) => context.log.warn({ error }, 'shares could not be given back'))
     },
+  }
+}
+
+/** How a job's vendor is asked when its turn comes; at once when it is due, for those that stand in no line. */
+function turnOf(context: Context, one: Held): (call: () => Promise<Step>) => Promise<Step> {
+  const { check, line, abort } = one
+  const onAsk = (): void => {
+    one.isAsked = true
+  }
+  if (line) return askInLine(context, check, line, onAsk, abort.signal)
+  return async (call) => {
+    if (check.due_in_ms > 0) await sleep(check.due_in_ms, undefined, { signal: abort.signal })
+    onAsk()
+    return call()
+  }
+}
+
+/** So many places, and a queue before them. */
+function openPlaces(places: number): { enter: () => Promise<() => void>; taken: () => number } {
+  const limit = pLimit(places)
+  return {
+    taken: () => limit.activeCount + limit.pendingCount,
+    /** Resolves with how to leave once there is a place. */
+    enter: () =>
+      new Promise((resolve) => {
+        void limit(() => new Promise<void>((leave) => resolve(leave)))
+      }),
   }
 }
