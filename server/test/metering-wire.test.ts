@@ -16,7 +16,8 @@ import { createUser } from './factories.ts'
 import { aTool } from './fakes/writing.ts'
 import { TEXT_RULE } from './metering-stage.ts'
 import { createLoopbackOutbound } from './providers/loopback-outbound.ts'
-import { chunk, DONE, event, startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { chunk, DONE, event } from './providers/openai-wire.ts'
 
 test("at a vendor's own wire its usage is what is paid, and a stream that does not end is hung up on at the hold", async () => {
   const vendor = await startOpenAiStandIn()

@@ -30,7 +30,7 @@ import { tinyClip } from './contracts/stage.ts'
 import { createUser, pictureOf } from './factories.ts'
 import type { FakeWriter } from './fakes/writing.ts'
 import { aDeck, breaksWith, createFakeRenderer, createFakeWriter, writes } from './fakes/writing.ts'
-import { picture } from './providers/openai-stand-in.ts'
+import { aPicture } from './providers/vendor-stand-in.ts'
 
 // Refused content: by the operator's list before anything is taken, by a vendor after; in each document's words.
 
@@ -217,7 +217,7 @@ const SITES: readonly { dialect: Dialect; code: string; words: RegExp; kinds: re
         ask: async () => ({
           path: '/ai-assistant/analyze',
           body: {
-            imageUrl: `data:image/png;base64,${(await picture(64, 64)).toString('base64')}`,
+            imageUrl: `data:image/png;base64,${(await aPicture(64, 64)).toString('base64')}`,
             template: 'ecommerce',
           },
         }),

@@ -34,7 +34,9 @@ import { createFakeProvider } from './fakes/provider.ts'
 import type { FakeWriter } from './fakes/writing.ts'
 import { aDeck, createFakeRenderer, createFakeWriter } from './fakes/writing.ts'
 import type { OpenAiStandIn } from './providers/openai-stand-in.ts'
-import { chunk, DONE, picture, raw, startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { raw, startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { chunk, DONE } from './providers/openai-wire.ts'
+import { aPicture } from './providers/vendor-stand-in.ts'
 
 // A key in the environment and nothing else: what each document's routes are served by from then on.
 
@@ -172,7 +174,7 @@ const SITES: readonly { dialect: Dialect; kinds: readonly Kind[] }[] = [
         call: async () => ({
           path: '/ai-assistant/analyze',
           body: {
-            imageUrl: `data:image/png;base64,${(await picture(64, 64)).toString('base64')}`,
+            imageUrl: `data:image/png;base64,${(await aPicture(64, 64)).toString('base64')}`,
             template: 'ecommerce',
           },
         }),
@@ -318,7 +320,7 @@ describe('several vendors', () => {
       const { token } = await createUser(site.context, units(1_000))
       await environment({ STILL_KEY: 'k-still' })
       const body = { prompt: 'a cat', model_name: 'stable-diffusion-xl' }
-      const source_image_url = `data:image/png;base64,${(await picture(64, 64)).toString('base64')}`
+      const source_image_url = `data:image/png;base64,${(await aPicture(64, 64)).toString('base64')}`
       await generate(site, token, cameo.base, { path: '/generate/text-to-image', body })
       await generate(site, token, cameo.base, {
         path: '/generate/image-to-image',
