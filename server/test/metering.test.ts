@@ -293,6 +293,24 @@ test('whoever knows fixed prices alone is told that the price changed, and sells
   assert.deepEqual(await stage.wallet(actor), { available: BUDGET, held: 0n, spent: 0n })
 })
 
+test('a worker of the version before ends a metered task at its whole hold, and takes no more than that', async () => {
+  const { chain } = stage.site.context.keys
+  const id = await stage.submit(actor, stage.picture(2))
+  const task = await stage.claimOne()
+  const end = (charge: bigint) =>
+    stage.rows(`select finish_task_v2($1, $2, $3, 'succeeded', $4, null, null, '[]', null, false)`, [
+      chain,
+      id,
+      task.generation,
+      charge,
+    ])
+  await assert.rejects(end(task.cost + 1n), /violates check constraint/)
+  await end(task.cost)
+  const { charged, explanation } = await stage.record(id)
+  assert.deepEqual([charged, explanation?.charged, explanation?.counted], [units(20), 200_000, undefined])
+  assert.match(await stage.words(id), /At most, pictures: 2 of 10000 pixels[\s\S]*20 credits were charged\./)
+})
+
 test('a member holds nothing and pays nothing, and its text is not cut for that', async () => {
   await stage.rows(`select extend_membership_v2($1, 'monthly', 1, interval '30 days')`, [actor.accountId])
   const id = await stage.submit(actor, stage.text())
