@@ -13,6 +13,8 @@ import { createXiaohongshu } from './platforms/handoff/xiaohongshu.ts'
 import { createKuaishou } from './platforms/kuaishou/kuaishou.ts'
 import { createToutiao } from './platforms/toutiao/toutiao.ts'
 import { createWechat } from './platforms/wechat/wechat.ts'
+import { createArk } from './providers/ark/ark.ts'
+import { createDashScope } from './providers/dashscope/dashscope.ts'
 import { createHttpModel } from './providers/http-model/http-model.ts'
 import { createOpenAiCompatible } from './providers/openai/openai.ts'
 import { createSketch } from './providers/sketch/sketch.ts'
@@ -25,7 +27,13 @@ export function createEdges(outbound: Outbound): {
   decks: DeckRenderer
 } {
   return {
-    providers: [createSketch(), createOpenAiCompatible(outbound), createHttpModel(outbound)],
+    providers: [
+      createSketch(),
+      createOpenAiCompatible(outbound),
+      createHttpModel(outbound),
+      createDashScope(outbound),
+      createArk(outbound),
+    ],
     gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     platforms: [
       createWechat(outbound),

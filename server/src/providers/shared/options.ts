@@ -47,20 +47,33 @@ export function readTimeoutMs(vendor: string, options: Given, defaultSeconds: nu
   return readNumber(vendor, options, 'timeout_seconds', bounds) * 1000
 }
 
-/** `extra_body`: fields an operator adds to requests, none of those that a job decides. */
+/** `extra_body`, or an option like it: fields an operator adds to requests, none of those that a job decides. */
 export function readExtraBody(
   vendor: string,
   options: Given,
   ours: readonly string[],
+  option = 'extra_body',
 ): { readonly [name: string]: Json } {
-  const given = options.extra_body
+  const given = options[option]
   if (given === undefined || given === null) return {}
   if (typeof given !== 'object' || Array.isArray(given)) {
-    throw wrongOption(`the ${vendor} option extra_body is an object`)
+    throw wrongOption(`the ${vendor} option ${option} is an object`)
   }
   const taken = Object.keys(given).find((name) => ours.includes(name))
-  if (taken !== undefined) throw wrongOption(`the ${vendor} option extra_body must not set ${taken}`)
+  if (taken !== undefined) throw wrongOption(`the ${vendor} option ${option} must not set ${taken}`)
   return given
+}
+
+/** A list of whole numbers above 0, such as lengths in seconds; the smallest first. Throws `ProviderError('unavailable')`. */
+export function readCounts(vendor: string, options: Given, name: string): readonly number[] | null {
+  const given = options[name]
+  if (given === undefined || given === null) return null
+  const counts = Array.isArray(given) ? given : [given]
+  const isSound = (one: Json): one is number => typeof one === 'number' && Number.isInteger(one) && one > 0
+  if (counts.length === 0 || !counts.every(isSound)) {
+    throw wrongOption(`the ${vendor} option ${name} is a list of whole numbers above 0`)
+  }
+  return counts.toSorted((a, b) => a - b)
 }
 
 /** What is wrong with a connection's options, in a sentence; null when nothing is. */

@@ -14,6 +14,8 @@ const MEDIA_TYPES: Readonly<Record<string, string>> = {
  */
 export async function decodePicture(wire: Wire, data: string | Uint8Array): Promise<Output> {
   const bytes = typeof data === 'string' ? Buffer.from(data.replace(/^data:[^,]*,/, ''), 'base64') : data
+  // Of nothing at all sharp says so at once, by a plain error.
+  if (bytes.length === 0) throw notUnderstood(wire, 'with an empty picture')
   const metadata = await sharp(bytes)
     .metadata()
     .catch(() => null)
