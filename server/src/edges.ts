@@ -16,6 +16,7 @@ import { createWechat } from './platforms/wechat/wechat.ts'
 import { createArk } from './providers/ark/ark.ts'
 import { createAutomatic1111 } from './providers/automatic1111/automatic1111.ts'
 import { createComfyUi } from './providers/comfyui/comfyui.ts'
+import { createDashScope } from './providers/dashscope/dashscope.ts'
 import { createGoogle } from './providers/google/google.ts'
 import { createHttpModel } from './providers/http-model/http-model.ts'
 import { createOpenAiCompatible } from './providers/openai/openai.ts'
@@ -36,6 +37,7 @@ export function createEdges(outbound: Outbound): {
       createSketch(),
       createOpenAiCompatible(outbound),
       createGoogle(outbound),
+      createDashScope(outbound),
       createArk(outbound),
       createStability(outbound),
       createRunway(outbound),

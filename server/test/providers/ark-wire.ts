@@ -1,61 +1,46 @@
 import { isObject } from '../../src/providers/shared/json.ts'
 import { answerChat } from './openai-wire.ts'
-import type { Answer, Desk, Seen, VendorWire } from './vendor-stand-in.ts'
+import type { Answer, Desk, VendorWire } from './vendor-stand-in.ts'
 
-const BASE = '/api/v3'
-const TASKS = `${BASE}/contents/generations/tasks`
+const KEY = 'key-stand-in-0123456789/abc+def'
+const TASKS = '/api/v3/contents/generations/tasks'
 /** What a task says at each look until it has succeeded. */
-const LOOKS = ['queued', 'running', 'running']
+const LOOKS = ['queued', 'running']
 
-export type ArkWire = VendorWire & {
-  /** What the next pictures are answered with in place of a file. */
-  pictures: object[]
-  deleted: string[]
-}
+type Task = { looks: number; seconds: number }
 
-/** The wire of Volcengine Ark (protocols.md 5.6). */
+export type ArkWire = VendorWire & { deleted: string[] }
+
+/** The wire of Ark (protocols.md 5.6): chat as OpenAI's, pictures by one answer, clips by tasks. */
 export function arkWire(): ArkWire {
-  const tasks = new Map<string, number>()
-  const pictures: object[] = []
+  const tasks = new Map<string, Task>()
   const deleted: string[] = []
-  const look = async (id: string, looks: number, desk: Desk): Promise<Answer> => {
-    const status = LOOKS[looks]
-    tasks.set(id, looks + 1)
-    const common = { id, model: 'doubao-seedance-2-0-260128', created_at: 1_795_000_000 }
-    if (status !== undefined) return { json: { ...common, status } }
-    const content = { video_url: desk.publish(await desk.clip(), 'video/mp4') }
-    const usage = { completion_tokens: 108_900, total_tokens: 108_900 }
-    return { json: { ...common, status: 'succeeded', content, usage, duration: 5, resolution: '720p' } }
-  }
   return {
-    base: BASE,
-    key: 'key-stand-in-0123456789/abc+def',
-    wrongKey: (given) => no(401, 'AuthenticationError', `The API key ${given} is invalid.`),
-    pictures,
+    base: '',
+    key: KEY,
+    wrongKey: (given) => no(401, 'AuthenticationError', `The API key ${given} is not valid.`),
     deleted,
-    roleOf: ({ method, path }) => {
-      if (method === 'POST') return 'submit'
-      return method === 'GET' && path.startsWith(`${TASKS}/`) ? 'poll' : 'other'
+    roleOf: ({ method }) => {
+      if (method === 'DELETE') return 'other'
+      return method === 'POST' ? 'submit' : 'poll'
     },
     answer: async (seen, desk) => {
       const { method, path, fields } = seen
-      if (path === `${BASE}/chat/completions`) return answerChat(seen)
-      if (path === `${BASE}/images/generations`) return answerPicture(seen, desk, pictures)
-      if (path === TASKS && method === 'POST') {
+      if (path === '/api/v3/chat/completions') return answerChat(seen)
+      if (path === '/api/v3/images/generations') return answerPictures(fields, desk)
+      if (path === TASKS) {
         const problem = problemOf(fields)
         if (problem !== null) return no(400, 'InvalidParameter', problem)
         const id = `cgt-${tasks.size + 1}`
-        tasks.set(id, 0)
+        tasks.set(id, { looks: 0, seconds: Number(fields.duration ?? 5) })
         return { json: { id } }
       }
       const id = path.replace(`${TASKS}/`, '')
-      const looks = tasks.get(id)
-      if (looks === undefined) return no(404, 'NotFound', 'The specified task is not found.')
-      if (method !== 'DELETE') return look(id, looks, desk)
-      if (looks > 0) return no(409, 'InvalidAction.RunningTaskDeletion', 'The task is running.')
-      tasks.delete(id)
+      const task = tasks.get(id)
+      if (!task) return no(404, 'NotFound', 'The task is not there.')
+      if (method !== 'DELETE') return lookAt(id, task, desk)
       deleted.push(id)
-      return { json: {} }
+      return task.looks === 0 ? { json: {} } : no(409, 'InvalidAction', 'The task is running.')
     },
   }
 }
@@ -65,40 +50,52 @@ export function no(status: number, code: string, message: string): Answer {
   return { status, json: { error: { code, message, param: '', type: 'BadRequest' } } }
 }
 
-async function answerPicture({ fields }: Seen, desk: Desk, instead: object[]): Promise<Answer> {
-  const { model, prompt, size, image, seed, response_format: format } = fields
-  if (typeof prompt !== 'string' || prompt === '') return no(400, 'MissingParameter', 'prompt is missing')
-  const is30 = /-3-0-/.test(String(model))
-  if (!is30 && seed !== undefined) return no(400, 'InvalidParameter', 'seed is not supported')
-  if (image !== undefined && !/^data:image\/\w+;base64,/.test(String(image)))
-    return no(400, 'InvalidParameter', 'image is not valid')
+async function answerPictures(fields: Record<string, unknown>, desk: Desk): Promise<Answer> {
+  const { model, prompt, size, image } = fields
+  if (typeof prompt !== 'string' || prompt === '') return no(400, 'MissingParameter', 'prompt')
+  if (image !== undefined && !/^data:image/.test(String(image))) return no(400, 'InvalidParameter', 'image')
+  const isOld = String(model).includes('-3-0')
+  if (!isOld && ('seed' in fields || 'guidance_scale' in fields)) {
+    return no(400, 'InvalidParameter', 'seed and guidance_scale are of version 3')
+  }
   const [width = 0, height = 0] = String(size).split('x').map(Number)
-  const isOfSize = is30 ? width * height <= 2_048 * 2_048 : width * height >= 2_560 * 1_440
-  if (size !== 'adaptive' && !isOfSize) return no(400, 'InvalidParameter', `image size ${size} is not valid`)
-  const special = instead.shift()
-  // A real one would be of that size; what is tested does not need so many pixels.
+  if (!isOld && !/^\dK$/.test(String(size)) && !(width * height >= 2560 * 1440)) {
+    return no(400, 'InvalidParameter', 'size has too few pixels')
+  }
+  const series = isObject(fields.sequential_image_generation_options)
+    ? Number(fields.sequential_image_generation_options.max_images)
+    : 1
   const picture = await desk.picture(96, 64)
-  const file =
-    format === 'url' ? { url: desk.publish(picture, 'image/png') } : { b64_json: picture.toString('base64') }
-  const usage = { generated_images: 1, output_tokens: 16_384, total_tokens: 16_384 }
-  return { json: { model, created: 1_795_000_000, data: [special ?? { ...file, size }], usage } }
+  const isInside = fields.response_format === 'b64_json'
+  const data = Array.from({ length: series }, () => ({
+    ...(isInside ? { b64_json: picture.toString('base64') } : { url: desk.publish(picture, 'image/png') }),
+    size,
+  }))
+  const tokens = 16_384 * data.length
+  const usage = { generated_images: data.length, output_tokens: tokens, total_tokens: tokens }
+  return { json: { model, created: 1, data, usage } }
 }
 
-function problemOf(fields: Seen['fields']): string | null {
-  const content = Array.isArray(fields.content) ? fields.content : []
-  if (content.length === 0 || !content.every(isObject)) return 'content is missing'
-  const pictures = content.filter(({ type }) => type === 'image_url')
-  const areFine = pictures.every(
-    ({ role, image_url: picture }) =>
-      role === 'first_frame' && isObject(picture) && /^data:image\//.test(String(picture.url)),
-  )
-  if (!areFine) return 'an image is not valid'
-  const text = content.find(({ type }) => type === 'text')?.text
-  const isFlagged = /--rs \d+p --rt [\w:]+ --dur \d+/.test(String(text))
-  if (isFlagged !== /seedance-1-0/.test(String(fields.model))) return 'flags belong to 1.0'
-  if (isFlagged) return null
-  if (!['480p', '720p', '1080p'].includes(String(fields.resolution))) return 'resolution is not valid'
-  if (!['16:9', '4:3', '1:1', '3:4', '9:16', '21:9', 'adaptive'].includes(String(fields.ratio)))
-    return 'ratio is not valid'
-  return Number.isInteger(fields.duration) && Number(fields.duration) >= 4 ? null : 'duration is not valid'
+function problemOf({ content, resolution, ratio, duration }: Record<string, unknown>): string | null {
+  const parts = Array.isArray(content) ? content.filter(isObject) : []
+  const [picture] = parts.filter(({ type }) => type === 'image_url')
+  if (parts.length === 0) return 'content is empty'
+  if (picture && !(isObject(picture.image_url) && /^data:image/.test(String(picture.image_url.url)))) {
+    return 'image_url is no picture'
+  }
+  if (resolution !== undefined && !/^(480|720|1080)p$/.test(String(resolution))) return 'resolution'
+  if (ratio !== undefined && !/^(\d+:\d+|adaptive)$/.test(String(ratio))) return 'ratio'
+  return duration === undefined || Number.isInteger(duration) ? null : 'duration'
+}
+
+async function lookAt(id: string, task: Task, desk: Desk): Promise<Answer> {
+  const status = LOOKS[task.looks]
+  task.looks += 1
+  const common = { id, model: 'doubao-seedance', created_at: 1, updated_at: 2 }
+  if (status) return { json: { ...common, status } }
+  const content = { video_url: desk.publish(await desk.clip(), 'video/mp4') }
+  const usage = { completion_tokens: 108_900, total_tokens: 108_900 }
+  return {
+    json: { ...common, status: 'succeeded', content, usage, duration: task.seconds, framespersecond: 24 },
+  }
 }

@@ -3,35 +3,35 @@ import { type Provider, ProviderError } from '../../kernel/ports/provider.ts'
 import { writeChat } from '../shared/openai/chat.ts'
 import { checkWaiting } from '../shared/wire.ts'
 import { readDeployment } from './call.ts'
-import { cancelClip, checkClip, remoteId, startClip } from './clips.ts'
 import { problemWith } from './options.ts'
 import { makePictures } from './pictures.ts'
+import { ASK_EVERY_MS, cancelTask, checkTask, remoteId, startClip } from './tasks.ts'
 
-/** Calls under way in one process; Ark throttles by the endpoint's own figures. */
+/** Calls under way in one process; pictures take up to minutes each. */
 const CONCURRENCY = 16
 
 /**
- * Volcengine Ark: Doubao's texts and eyes, Seedream's pictures, Seedance's clips. What `connection.options` means is in
- * this folder's README.
+ * Volcengine's Ark: Doubao writes and reads pictures, Seedream makes pictures and pictures from pictures, Seedance makes
+ * clips. What `connection.options` means is in this folder's README.
  */
 export function createArk(outbound: Outbound): Provider {
   return {
     name: 'ark',
     kinds: ['text', 'vision', 'image', 'image_edit', 'video'],
     defaultModels: {
-      text: 'doubao-seed-1-6-250615',
-      vision: 'doubao-seed-1-6-250615',
+      text: 'doubao-seed-1-6-251015',
+      vision: 'doubao-seed-1-6-251015',
       image: 'doubao-seedream-4-5-251128',
       image_edit: 'doubao-seedream-4-5-251128',
       video: 'doubao-seedance-2-0-260128',
     },
     repeatable: false,
     concurrency: CONCURRENCY,
-    limits: { askEveryMs: 5_000 },
+    limits: { askEveryMs: ASK_EVERY_MS },
     account: {
       keyVariable: 'ARK_API_KEY',
       addressVariable: 'ARK_BASE_URL',
-      address: 'https://ark.cn-beijing.volces.com/api/v3',
+      address: 'https://ark.cn-beijing.volces.com',
       serves: ['doubao', 'seedream', 'seedance', 'ark'],
     },
     problemWith,
@@ -43,10 +43,10 @@ export function createArk(outbound: Outbound): Provider {
     write: async function* (job, options) {
       checkWaiting('ark', options)
       const to = readDeployment(options.connection)
-      yield* writeChat(outbound, to, to.options, job, options)
+      yield* writeChat(outbound, to, to.options.chat, job, options)
     },
-    check: (operation, options) => checkClip(outbound, operation, options),
-    cancel: (operation, connection) => cancelClip(outbound, operation, connection),
+    check: (operation, options) => checkTask(outbound, operation, options),
+    cancel: (operation, connection) => cancelTask(outbound, operation, connection),
     remoteId,
   }
 }

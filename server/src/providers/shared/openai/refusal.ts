@@ -13,8 +13,8 @@ const CONTENT_CODE = /content_?(policy|filter)|moderation|safety|sensitive|data_
 const CONTENT_WORDS = /safety system|content (management )?policy|flagged as|敏感|违规/i
 /** Said with 400 by some gateways, but never the input's fault: the key, the balance, the model's name. */
 const OPERATORS_CODE =
-  /api_?key|authentication|permission|insufficient_(user_)?quota|billing|model_not_found|no_available_channel/i
-const THROTTLED_CODE = /rate_?limit|too_many_requests/i
+  /api_?key|authentication|permission|insufficient_(user_)?quota|billing|model_?not_?(found|open)|no_available_channel|arrearage|overdue|access_?denied/i
+const THROTTLED_CODE = /rate_?limit|too_many_requests|throttling/i
 /** OpenAI documents 503 with these as load that was turned away. */
 const OVERLOADED = /overloaded|slow_?down|no_available_channel/i
 
