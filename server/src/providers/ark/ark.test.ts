@@ -220,7 +220,7 @@ describe('the wire of ark', () => {
     await provider.start({ ...CLIP, model, prompt }, call({ clip_flags: 'text' }))
     await provider.start({ ...CLIP, model, prompt }, call())
     const [withFlags, withFields] = sent()
-    const text = 'dur 12 海浪 rs 1080p a--b'
+    const text = '—dur 12 海浪 —rs 1080p a—b'
     assert.deepEqual(withFlags, {
       watermark: false,
       model,

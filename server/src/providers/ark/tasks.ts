@@ -53,7 +53,7 @@ export async function startClip(outbound: Outbound, job: VideoJob, call: CallOpt
 function bodyOf(job: VideoJob, fit: ClipFit, { options }: Deployment): object {
   const { clipBody, clipFlags, isClipSeedSent, sourceRole } = options
   // Models of version 1 read flags out of the words: a user's own would be longer and dearer than what was priced.
-  const words = job.prompt.replaceAll(/(^|\s)--(?=[a-z])/gi, '$1')
+  const words = job.prompt.replaceAll(/-{2,}(?=[a-z])/gi, '—')
   const flags = [
     `--rs ${fit.resolution}`,
     `--rt ${fit.ratio}`,

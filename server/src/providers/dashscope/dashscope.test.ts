@@ -243,6 +243,31 @@ describe('the wire of dashscope', () => {
     await providerRefusal(check(step), 'ambiguous')
   })
 
+  test('of several tasks without a picture, the one that may have been paid for speaks for all', async () => {
+    const failed = { task_status: 'FAILED', code: 'InternalError', message: 'no' }
+    const refused = { ...failed, code: 'DataInspectionFailed' }
+    const job = { ...PICTURE, model: OLD, count: 6 }
+    const step = await provider.start(job, call())
+    for (const [second, kind] of [
+      [failed, 'failed'],
+      [refused, 'content'],
+      [{ task_status: 'SUCCEEDED' }, 'ambiguous'],
+    ] as const) {
+      hear(failed)
+      hear(second)
+      await providerRefusal(check(step), kind)
+    }
+    for (const [refusal, kind] of [
+      [no(429, 'Throttling', 'no'), 'failed'],
+      [no(500, 'InternalError', 'no'), 'ambiguous'],
+    ] as const) {
+      standIn.next.submit.push({ does: (good) => good }, { does: refusal })
+      const begun = await provider.start(job, call())
+      hear(failed)
+      await providerRefusal(check(begun), kind)
+    }
+  })
+
   test('a task that failed is dead at no cost, unless an operator says otherwise', async () => {
     const step = await provider.start(CLIP, call())
     const ends: [object, ProviderErrorKind, ProviderErrorKind][] = [

@@ -30,7 +30,14 @@ const KEPT_MS = 24 * 60 * 60_000
 const MOST_SEED = 2_147_483_647
 
 /** The tasks of one job: one for a clip, one for so many pictures as the model makes at a time. */
-type Operation = { ids: string[]; kind: 'clip' | 'picture'; seconds: number; startedAt: number }
+type Operation = {
+  ids: string[]
+  kind: 'clip' | 'picture'
+  seconds: number
+  startedAt: number
+  /** Whether one more may have been started, of which we know no id. */
+  isOneInDoubt: boolean
+}
 
 /** Starts a clip from words or from a first picture. Throws `ProviderError`. */
 export async function startClip(outbound: Outbound, job: VideoJob, call: CallOptions): Promise<Step> {
@@ -53,7 +60,7 @@ export async function startClip(outbound: Outbound, job: VideoJob, call: CallOpt
     },
   }
   const id = await startTask(outbound, to.options.clipPath, body, to, call)
-  return pending({ ids: [id], kind: 'clip', seconds, startedAt: Date.now() })
+  return pending({ ids: [id], kind: 'clip', seconds, startedAt: Date.now(), isOneInDoubt: false })
 }
 
 /**
@@ -68,6 +75,7 @@ export async function startPictureTasks(
   call: CallOptions,
 ): Promise<Step> {
   const ids: string[] = []
+  let isOneInDoubt = false
   for (let asked = 0; asked < job.count; asked += fit.perCall) {
     const count = Math.min(fit.perCall, job.count - asked)
     const batch = { ...job, count, seed: ((job.seed - 1 + asked) % MOST_SEED) + 1 }
@@ -86,10 +94,11 @@ export async function startPictureTasks(
       if (ids.length === 0 || !(error instanceof ProviderError)) throw error
       if (call.signal.aborted)
         throw new ProviderError('ambiguous', `dashscope: called off after ${ids.length} starts`)
+      isOneInDoubt = error.kind === 'ambiguous'
       break
     }
   }
-  return pending({ ids, kind: 'picture', seconds: 0, startedAt: Date.now() })
+  return pending({ ids, kind: 'picture', seconds: 0, startedAt: Date.now(), isOneInDoubt })
 }
 
 async function startTask(
@@ -138,7 +147,11 @@ export async function checkTasks(outbound: Outbound, operation: Json, call: Call
   const errors = looks.flatMap((one) => (one.state === 'over' ? [one.error] : []))
   if (outputs.length === 0) {
     // A new attempt makes all of them again, so that none of them may be in doubt.
-    throw errors.find(({ kind }) => kind !== 'failed') ?? errors[0] ?? notUnderstood(to, 'without a result')
+    const error = errors.find(({ kind }) => kind !== 'failed') ?? errors[0]
+    if (!error || (error.kind === 'failed' && running.isOneInDoubt)) {
+      throw notUnderstood(to, `without a result (${error?.message ?? 'nothing'}), and one start is in doubt`)
+    }
+    throw error
   }
   const [first] = looks.flatMap((one) => (one.state === 'done' ? [one.usage] : []))
   return { state: 'done', outputs, usage: usageOf(running, outputs, first ?? {}) }
@@ -241,6 +254,7 @@ function readOperation(operation: Json): Operation {
     kind: operation.kind === 'picture' ? 'picture' : 'clip',
     seconds: Number(operation.seconds),
     startedAt: Number(operation.startedAt),
+    isOneInDoubt: operation.isOneInDoubt === true,
   }
 }
 
