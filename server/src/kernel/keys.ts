@@ -8,6 +8,11 @@ export type Keys = {
   chain: Buffer
   /** HMAC-SHA256 of short-lived codes, so that a copy of the database reveals none. */
   codeHash: (...parts: string[]) => Buffer
+  /**
+   * Names a secret without telling it, in 22 characters; the same in all sites of the installation, so that what they
+   * share can be known by it.
+   */
+  fingerprint: (...parts: string[]) => string
   /** Four characters that tell this installation's numbers from another's at a shared merchant. */
   installationTag: string
   /** Encrypts a credential for the database (AES-256-GCM). */
@@ -19,6 +24,7 @@ export type Keys = {
 const HMAC_BLOCK = 64
 const NONCE = 12
 const TAG = 16
+const FINGERPRINT = 22
 
 /**
  * Derives a site's keys.
@@ -34,10 +40,17 @@ export function deriveKeys(secret: string, site: string): Keys {
   derive('ledger chain').copy(chain)
   const codeKey = derive('codes')
   const boxKey = derive('credentials')
+  // Of no site: two sites that were given one credential must know it as the same.
+  const fingerprintKey = Buffer.from(hkdfSync('sha256', secret, 'atelier', 'fingerprints', 32))
   return {
     token: derive('session token'),
     chain: Buffer.concat([chain.map((byte) => byte ^ 0x36), chain.map((byte) => byte ^ 0x5c)]),
     codeHash: (...parts) => createHmac('sha256', codeKey).update(parts.join('\0')).digest(),
+    fingerprint: (...parts) =>
+      createHmac('sha256', fingerprintKey)
+        .update(JSON.stringify(parts))
+        .digest('base64url')
+        .slice(0, FINGERPRINT),
     installationTag: derive('installation tag').toString('hex').slice(0, 4),
     seal: (text) => {
       const nonce = randomBytes(NONCE)
