@@ -25,7 +25,14 @@ export async function recordStatements(context: Context): Promise<MoneyStatement
   if (prompt.kind !== 'image') throw new Error('a picture was meant')
   const claimed = {
     ...{ id: 0n, account_id: 0n, model_id: model.id, cost: 200_000n, deadline: new Date(), operation: null },
-    ...{ generation: 1, attempts: 1, max_attempts: 5, attempt_generation: 1, remote_id: null },
+    ...{
+      generation: 1,
+      attempts: 1,
+      max_attempts: 5,
+      attempt_generation: 1,
+      remote_id: null,
+      refused_by: [],
+    },
     ...{ kind: 'image' as const, input: prompt.input },
   }
   const never = new AbortController().signal

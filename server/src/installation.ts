@@ -3,14 +3,17 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Connection } from './db/database.ts'
 import { openCluster } from './db/embedded/cluster.ts'
+import type { VendorGates } from './kernel/ports/vendor-gates.ts'
+import { createVendorGates } from './limits/vendor-gates.ts'
 import { createLog } from './log.ts'
 import { readSecretKey } from './secrets.ts'
 
-/** What all sites of this process share: the database server, the root key, the log. */
+/** What all sites of this process share: the database server, the root key, what is known of vendors, the log. */
 export type Installation = {
   config: Config
   log: Logger
   secretKey: string
+  vendorGates: VendorGates
   connection: (database: string) => Connection
   /** How many connections one site's pool may have. */
   connectionsPerSite: number
@@ -22,7 +25,7 @@ export async function openInstallation(config: Config, options: { joins: boolean
   const log = createLog(config.logLevel)
   const secretKey = await readSecretKey(config.secretKey, config.dataDir)
   const { databaseUrl } = config
-  const shared = { config, log, secretKey }
+  const shared = { config, log, secretKey, vendorGates: createVendorGates() }
   if (databaseUrl) {
     return {
       ...shared,
@@ -82,6 +85,7 @@ export const SQL_SOURCES = {
     'kernel/generation/submit.sql',
     'kernel/limits/quotas.sql',
     'kernel/generation/advance.sql',
+    'kernel/generation/channels.sql',
     'kernel/promotions/promotions.sql',
     'kernel/promotions/redeem-codes.sql',
     'kernel/works/edit.sql',

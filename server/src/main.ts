@@ -33,7 +33,7 @@ async function startSite(
   dialect: Dialect,
   site: Config['sites'][number],
 ): Promise<{ stop: Stop; line: string } | null> {
-  const { config, log, secretKey } = installation
+  const { config, log, secretKey, vendorGates } = installation
   const siteLog = log.child({ site: site.name })
   const outbound = createOutbound({ allow: config.outboundAllow })
   const { context, close } = await createSite({
@@ -48,6 +48,7 @@ async function startSite(
     firstFrame: createFirstFrame(process.env.PATH),
     storage: config.storage,
     outbound,
+    vendorGates,
     log: siteLog,
   })
   const onError = (error: Error): void => siteLog.warn({ error }, 'the database connection failed')

@@ -5,6 +5,14 @@
 
 import type { ColumnType } from "kysely";
 
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[]
+  ? U[]
+  : ArrayTypeImpl<T>;
+
+export type ArrayTypeImpl<T> = T extends ColumnType<infer S, infer I, infer U>
+  ? ColumnType<S[], I[], U[]>
+  : T[];
+
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
@@ -77,11 +85,13 @@ export interface Analysis {
 
 export interface Attempt {
   channel_id: bigint | null;
+  credential: string | null;
   ended_at: Date | null;
   error: string | null;
   generation: number;
   id: Generated<bigint>;
   operation: Json | null;
+  sent_at: Date | null;
   started_at: Generated<Date>;
   state: string;
   task_id: bigint;
@@ -98,7 +108,10 @@ export interface Channel {
   enabled: Generated<boolean>;
   id: Generated<bigint>;
   model_id: bigint;
+  most_jobs: number | null;
+  priority: Generated<number>;
   provider: string;
+  starts_per_minute: number | null;
   vendor_model: string;
   weight: Generated<number>;
 }
@@ -118,6 +131,7 @@ export interface Character {
 export interface Connection {
   created_at: Generated<Date>;
   id: Generated<bigint>;
+  limits: Generated<Json>;
   name: string;
   options: Generated<Json>;
   provider: string;
@@ -160,6 +174,17 @@ export interface CouponClaim {
   order_id: bigint | null;
   state: Generated<string>;
   used_at: Date | null;
+}
+
+export interface CredentialState {
+  credential: string;
+  failures: Generated<number>;
+  open_until: Date | null;
+  openings: Generated<number>;
+  resets: Generated<number>;
+  state: string;
+  throttled_until: Date | null;
+  updated_at: Generated<Date>;
 }
 
 export interface DailyFigure {
@@ -589,6 +614,7 @@ export interface Task {
   id: Generated<bigint>;
   input: Json;
   kind: string;
+  look_at: Date | null;
   max_attempts: number;
   model_id: bigint;
   operation: Json | null;
@@ -596,6 +622,7 @@ export interface Task {
   price_subject: string;
   price_version: number;
   progress: Generated<number>;
+  refused_by: Generated<ArrayType<bigint>>;
   remote_id: string | null;
   state: Generated<string>;
   turn: bigint;
@@ -710,6 +737,7 @@ export interface DB {
   conversation: Conversation;
   coupon: Coupon;
   coupon_claim: CouponClaim;
+  credential_state: CredentialState;
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;

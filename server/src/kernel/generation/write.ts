@@ -9,6 +9,7 @@ import { deckTemplate } from '../tools/deck/deck-template.ts'
 import { deckWords, InvalidDeck, readDeck } from '../tools/deck/read-deck.ts'
 import { isDeclined } from '../tools/template.ts'
 import type { Claimed } from './claim.ts'
+import { NotAsked } from './not-asked.ts'
 
 // Tasks whose outcome is words: a text, or the content of a deck, which is then rendered.
 
@@ -34,7 +35,7 @@ export async function writeText(
 ): Promise<Writing> {
   const { input } = task
   const tool = context.preset.writingTools?.find(({ name }) => name === input.tool)
-  if (!tool) throw new ProviderError('unavailable', `the tool ${input.tool} is no longer offered`)
+  if (!tool) throw new NotAsked(`the tool ${input.tool} is no longer offered`)
   const job: TextJob = {
     kind: 'text',
     model: channel.vendorModel,
@@ -65,7 +66,7 @@ export async function writeDeck(
   options: CallOptions,
 ): Promise<Writing> {
   const { decks } = context
-  if (!decks) throw new ProviderError('unavailable', 'nobody renders decks here')
+  if (!decks) throw new NotAsked('nobody renders decks here')
   const fault = await lastFault(context, task)
   const { text, reason } = await write(provider, deckJob(task, channel, fault), options, DECK_CHARACTERS)
   let content: DeckContent
@@ -124,7 +125,8 @@ const lastFaultOfAttempts = statement(
 /** What was wrong with the deck of an earlier attempt of this series; null when there was none. */
 async function lastFault(context: Context, task: Claimed): Promise<string | null> {
   if (task.attempts < 2) return null
-  const values = [task.id, task.attempts, DECK_REFUSED]
+  // Every refusal of a channel is one more on record.
+  const values = [task.id, task.attempts + task.refused_by.length, DECK_REFUSED]
   const [row] = await context.db.rows<{ error: string }>(lastFaultOfAttempts, values)
   return row ? row.error.slice(DECK_REFUSED.length) : null
 }
@@ -135,7 +137,7 @@ async function write(
   options: CallOptions,
   expectedCharacters: number,
 ): Promise<Written> {
-  if (!provider.write) throw new ProviderError('unavailable', `${provider.name} does not write`)
+  if (!provider.write) throw new NotAsked(`${provider.name} does not write`)
   const { connection, signal, progress } = options
   const parts = provider.write(job, { connection, signal })
   const written = await collectText(parts, {

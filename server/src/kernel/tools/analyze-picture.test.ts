@@ -101,6 +101,9 @@ const withChannels = (
       provider,
       vendorModel: `${provider}-model`,
       weight,
+      priority: 10,
+      mostJobs: null,
+      startsPerMinute: null,
       connection:
         secret === undefined
           ? null
@@ -110,6 +113,7 @@ const withChannels = (
                 .seal(JSON.stringify({ secret, headers: { 'x-key': 'header-secret' } }))
                 .toString('base64'),
               options: {},
+              limits: {},
             },
     })),
   }))

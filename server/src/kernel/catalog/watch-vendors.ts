@@ -1,0 +1,100 @@
+import { statement } from '../../db/database.ts'
+import type { Context } from '../context.ts'
+
+const readStates = statement(
+  'read credential states',
+  `select credential, state, failures, openings, open_until, throttled_until, resets from credential_state
+   where updated_at > now() - interval '1 day'`,
+)
+const writeState = statement(
+  'write credential state',
+  `insert into credential_state (credential, state, failures, openings, open_until, throttled_until)
+   values ($1, $2, $3, $4, $5, $6)
+   on conflict (credential) do update set state = excluded.state, failures = excluded.failures,
+     openings = excluded.openings, open_until = excluded.open_until, throttled_until = excluded.throttled_until,
+     updated_at = now()`,
+)
+const countUnderWay = statement(
+  'jobs under way with credentials',
+  `select wanted.credential, count(a.id)::int as jobs from unnest($1::text[]) as wanted (credential)
+   left join attempt a on a.credential = wanted.credential and a.sent_at is not null and a.ended_at is null
+   group by wanted.credential`,
+)
+
+type Row = {
+  credential: string
+  state: 'closed' | 'open' | 'probing'
+  failures: number
+  openings: number
+  open_until: Date | null
+  throttled_until: Date | null
+  resets: number
+}
+
+/**
+ * Puts on record how a credential's vendor is doing, for operators and for the site's other processes. Best effort: each
+ * process finds out for itself what it is not told.
+ */
+export function noteVendor(context: Context, credential: string): void {
+  const { state, failures, openings, openUntil, throttledUntil } = context.vendorGates.read(
+    credential,
+    context.clock.now().getTime(),
+  )
+  const values = [credential, state, failures, openings, dateOf(openUntil), dateOf(throttledUntil)]
+  context.db
+    .rows(writeState, values)
+    .then(() => context.events.publish('vendor'))
+    .catch((error) => context.log.warn({ error }, 'the state of a vendor could not be noted down'))
+}
+
+const dateOf = (ms: number): Date | null => (ms > 0 ? new Date(ms) : null)
+
+const COUNT_EVERY_MS = 1_000
+
+/**
+ * Keeps this process's gates in step with the site's database: takes over what other processes have seen, tries vendors
+ * again when an operator says so, and tells what is under way with credentials that other sites use too.
+ *
+ * @returns how to stop.
+ */
+export async function watchVendors(context: Context): Promise<() => void> {
+  const { vendorGates: gates, db, events, log, site } = context
+  const resets = new Map<string, number>()
+  const read = async (): Promise<void> => {
+    for (const row of await db.rows<Row>(readStates, [])) {
+      const known = resets.get(row.credential)
+      resets.set(row.credential, row.resets)
+      if (known !== undefined && known < row.resets) gates.reset(row.credential)
+      else if (row.state !== 'closed' || row.throttled_until)
+        gates.adopt(row.credential, {
+          state: row.state,
+          failures: row.failures,
+          openings: row.openings,
+          openUntil: row.state === 'closed' ? 0 : (row.open_until?.getTime() ?? 0),
+          throttledUntil: row.throttled_until?.getTime() ?? 0,
+        })
+    }
+  }
+  await read()
+  const failed = (error: unknown): void => log.warn({ error }, 'the state of vendors could not be read')
+  const unsubscribe = events.subscribe('vendor', null, () => void read().catch(failed))
+  let isCounting = false
+  const timer = setInterval(() => {
+    const credentials = gates.shared(site)
+    if (isCounting || credentials.length === 0) return
+    isCounting = true
+    db.rows<{ credential: string; jobs: number }>(countUnderWay, [credentials])
+      .then((rows) => {
+        for (const { credential, jobs } of rows) gates.setUnderWay(credential, site, jobs)
+      })
+      .catch(failed)
+      .finally(() => {
+        isCounting = false
+      })
+  }, COUNT_EVERY_MS)
+  timer.unref()
+  return () => {
+    unsubscribe()
+    clearInterval(timer)
+  }
+}
