@@ -16,11 +16,13 @@ import { readPower } from '../kernel/wallet/power.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
 import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
+import { addConnectionLimits, addModelChannels } from './channels.ts'
 import { createCodesCommand } from './codes.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { print, printRows } from './table.ts'
+import { createTasksCommand } from './tasks.ts'
 import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
@@ -30,10 +32,11 @@ export function createAdminCommand(): Command {
   const admin = new Command('admin').description('administer a site')
   admin.addCommand(usersCommand())
   admin.addCommand(createModelsCommand(shared))
-  admin.addCommand(createConnectionsCommand(shared))
+  admin.addCommand(addConnectionLimits(createConnectionsCommand(shared), shared))
   admin.addCommand(pricesCommand())
   admin.addCommand(settingsCommand())
-  admin.addCommand(createChannelsCommand(shared))
+  admin.addCommand(addModelChannels(createChannelsCommand(shared), shared))
+  admin.addCommand(createTasksCommand(shared))
   admin.addCommand(createOrdersCommand(shared))
   admin.addCommand(createCodesCommand(shared))
   admin.addCommand(createTransactionsCommand())

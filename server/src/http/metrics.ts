@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statement } from '../db/database.ts'
+import { readChannelHealth } from '../kernel/catalog/channel-health.ts'
 import type { Context } from '../kernel/context.ts'
 import { openFindings } from '../kernel/wallet/invariants.ts'
 
@@ -20,6 +21,8 @@ const tasksByState = statement(
   `select state, count(*) as tasks, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest
    from task where state in ('queued', 'running', 'unknown') group by state`,
 )
+
+const BREAKER = { closed: 0, probing: 1, throttled: 2, open: 3 } as const
 
 /** Counts what a site does. Failures are keyed by the kernel's code, since some documents answer 200 to them. */
 export function createMetrics(context: Context, busyTasks: () => number): Metrics {
@@ -51,6 +54,36 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
   const busy = gauge('atelier_worker_tasks', 'Tasks this process is working on.')
   const connections = gauge('atelier_db_connections', 'Database connections of this process.', ['state'])
   const findings = gauge('atelier_invariant_broken', 'An invariant that does not hold (1).', ['check'])
+
+  const channelLabels = ['channel', 'model', 'provider']
+  const underWay = gauge('atelier_channel_under_way', 'Jobs under way at a channel’s vendor.', channelLabels)
+  const breaker = gauge(
+    'atelier_channel_breaker',
+    'Whether calls go to a channel’s vendor: 0 they do, 1 one is tried, 2 it is throttled, 3 none does.',
+    channelLabels,
+  )
+  const attempts = gauge(
+    'atelier_channel_attempts_last_hour',
+    'Attempts that ended in the last hour, by outcome.',
+    [...channelLabels, 'outcome'],
+  )
+  const median = gauge(
+    'atelier_channel_median_seconds',
+    'Median time to a result, of the last hour.',
+    channelLabels,
+  )
+  const tellChannels = async (): Promise<void> => {
+    for (const one of [underWay, breaker, attempts, median]) one.reset()
+    for (const channel of await readChannelHealth(context)) {
+      if (!channel.isEnabled && channel.underWay === 0) continue
+      const labels = { channel: String(channel.id), model: channel.model, provider: channel.provider }
+      underWay.set(labels, channel.underWay)
+      breaker.set(labels, BREAKER[channel.vendor])
+      attempts.set({ ...labels, outcome: 'succeeded' }, channel.succeeded)
+      attempts.set({ ...labels, outcome: 'failed' }, channel.ended - channel.succeeded)
+      if (channel.medianMs !== null) median.set(labels, channel.medianMs / 1000)
+    }
+  }
 
   const sockets = gauge('atelier_live_sockets', 'Sockets that are told of their tasks.')
   const messages = new Counter({
@@ -88,6 +121,7 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
         open.set({ state }, Number(row?.tasks ?? 0))
         oldest.set({ state }, row?.oldest ?? 0)
       }
+      await tellChannels()
       findings.reset()
       for (const check of await openFindings(context)) findings.set({ check }, 1)
       return { contentType: registry.contentType, text: await registry.metrics() }
