@@ -30,6 +30,8 @@ create table credential_state (
   openings integer not null default 0 check (openings >= 0),
   open_until timestamptz,
   throttled_until timestamptz,
+  -- The process that has seen it.
+  seen_by text not null default '',
   -- Raised by an operator who has it tried again at once.
   resets integer not null default 0,
   updated_at timestamptz not null default now()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, afterEach, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../src/db/database.ts'
@@ -71,7 +72,8 @@ after(async () => {
   assert.deepEqual(findings, [])
 })
 
-const run = (text: string) => site.context.db.rows(statement(text, text), [])
+const run = (text: string) =>
+  site.context.db.rows(statement(text.slice(0, 20) + createHash('md5').update(text).digest('hex'), text), [])
 
 async function step(): Promise<void> {
   const [task] = await claimTasks<Claimed>(site.context, 'test', 1, 60_000)
@@ -82,6 +84,8 @@ async function step(): Promise<void> {
 /** A task whose start may have been done. */
 async function inDoubt(): Promise<{ id: bigint; user: { accountId: bigint }; reference: string }> {
   const user = await createUser(site.context, units(100))
+  // Five in a row without an answer would close it.
+  site.context.vendorGates = createVendorGates()
   let reference = ''
   vendor.accountOf('key-one').behave = async (_job, options) => {
     reference = options.reference

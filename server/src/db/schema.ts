@@ -182,6 +182,7 @@ export interface CredentialState {
   open_until: Date | null;
   openings: Generated<number>;
   resets: Generated<number>;
+  seen_by: Generated<string>;
   state: string;
   throttled_until: Date | null;
   updated_at: Generated<Date>;

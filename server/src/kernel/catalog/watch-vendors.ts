@@ -3,16 +3,16 @@ import type { Context } from '../context.ts'
 
 const readStates = statement(
   'read credential states',
-  `select credential, state, failures, openings, open_until, throttled_until, resets from credential_state
+  `select credential, state, failures, openings, open_until, throttled_until, seen_by, resets from credential_state
    where updated_at > now() - interval '1 day'`,
 )
 const writeState = statement(
   'write credential state',
-  `insert into credential_state (credential, state, failures, openings, open_until, throttled_until)
-   values ($1, $2, $3, $4, $5, $6)
+  `insert into credential_state (credential, state, failures, openings, open_until, throttled_until, seen_by)
+   values ($1, $2, $3, $4, $5, $6, $7)
    on conflict (credential) do update set state = excluded.state, failures = excluded.failures,
      openings = excluded.openings, open_until = excluded.open_until, throttled_until = excluded.throttled_until,
-     updated_at = now()`,
+     seen_by = excluded.seen_by, updated_at = now()`,
 )
 const countUnderWay = statement(
   'jobs under way with credentials',
@@ -28,7 +28,20 @@ type Row = {
   openings: number
   open_until: Date | null
   throttled_until: Date | null
+  seen_by: string
   resets: number
+}
+
+/** What a process is writing down of vendors: one thing at a time of each, so that the last word stays. */
+type Notebook = { name: string; writing: Set<string>; again: Set<string> }
+const notebooks = new WeakMap<Context['db'], Notebook>()
+
+function notebookOf({ db, ids }: Context): Notebook {
+  const known = notebooks.get(db)
+  if (known) return known
+  const made = { name: ids.token(12), writing: new Set<string>(), again: new Set<string>() }
+  notebooks.set(db, made)
+  return made
 }
 
 /**
@@ -36,15 +49,23 @@ type Row = {
  * process finds out for itself what it is not told.
  */
 export function noteVendor(context: Context, credential: string): void {
-  const { state, failures, openings, openUntil, throttledUntil } = context.vendorGates.read(
-    credential,
-    context.clock.now().getTime(),
-  )
-  const values = [credential, state, failures, openings, dateOf(openUntil), dateOf(throttledUntil)]
+  const { name, writing, again } = notebookOf(context)
+  if (writing.has(credential)) {
+    again.add(credential)
+    return
+  }
+  writing.add(credential)
+  const now = context.clock.now().getTime()
+  const { state, failures, openings, openUntil, throttledUntil } = context.vendorGates.read(credential, now)
+  const values = [credential, state, failures, openings, dateOf(openUntil), dateOf(throttledUntil), name]
   context.db
     .rows(writeState, values)
     .then(() => context.events.publish('vendor'))
     .catch((error) => context.log.warn({ error }, 'the state of a vendor could not be noted down'))
+    .finally(() => {
+      writing.delete(credential)
+      if (again.delete(credential)) noteVendor(context, credential)
+    })
 }
 
 const dateOf = (ms: number): Date | null => (ms > 0 ? new Date(ms) : null)
@@ -60,12 +81,13 @@ const COUNT_EVERY_MS = 1_000
 export async function watchVendors(context: Context): Promise<() => void> {
   const { vendorGates: gates, db, events, log, site } = context
   const resets = new Map<string, number>()
+  const { name } = notebookOf(context)
   const read = async (): Promise<void> => {
     for (const row of await db.rows<Row>(readStates, [])) {
       const known = resets.get(row.credential)
       resets.set(row.credential, row.resets)
       if (known !== undefined && known < row.resets) gates.reset(row.credential)
-      else if (row.state !== 'closed' || row.throttled_until)
+      else if (row.seen_by !== name && (row.state !== 'closed' || row.throttled_until))
         gates.adopt(row.credential, {
           state: row.state,
           failures: row.failures,
