@@ -70,7 +70,8 @@ export function noteVendor(context: Context, credential: string): void {
 
 const dateOf = (ms: number): Date | null => (ms > 0 ? new Date(ms) : null)
 
-const COUNT_EVERY_MS = 1_000
+/** Only where sites share a credential: how soon one learns that another has given back a place. */
+const COUNT_EVERY_MS = 250
 
 /**
  * Keeps this process's gates in step with the site's database: takes over what other processes have seen, tries vendors
@@ -79,7 +80,7 @@ const COUNT_EVERY_MS = 1_000
  * @returns how to stop.
  */
 export async function watchVendors(context: Context): Promise<() => void> {
-  const { vendorGates: gates, db, events, log, site } = context
+  const { vendorGates: gates, db, events, log } = context
   const resets = new Map<string, number>()
   const { name } = notebookOf(context)
   const read = async (): Promise<void> => {
@@ -102,12 +103,12 @@ export async function watchVendors(context: Context): Promise<() => void> {
   const unsubscribe = events.subscribe('vendor', null, () => void read().catch(failed))
   let isCounting = false
   const timer = setInterval(() => {
-    const credentials = gates.shared(site)
+    const credentials = gates.shared(context.site)
     if (isCounting || credentials.length === 0) return
     isCounting = true
     db.rows<{ credential: string; jobs: number }>(countUnderWay, [credentials])
       .then((rows) => {
-        for (const { credential, jobs } of rows) gates.setUnderWay(credential, site, jobs)
+        for (const { credential, jobs } of rows) gates.setUnderWay(credential, context.site, jobs)
       })
       .catch(failed)
       .finally(() => {
