@@ -26,7 +26,7 @@ export async function recordStatements(context: Context): Promise<MoneyStatement
   const claimed = {
     ...{ id: 0n, account_id: 0n, model_id: model.id, cost: 200_000n, deadline: new Date(), operation: null },
     ...{ generation: 1, attempts: 1, max_attempts: 5, attempt_generation: 1, remote_id: null, unanswered: 0 },
-    ...{ price_subject: 'kind:image', price_version: 1, explanation: null },
+    ...{ price_subject: 'kind:image', price_version: 1, explanation: null, refused_by: [] },
     ...{ kind: 'image' as const, input: prompt.input },
   }
   const never = new AbortController().signal

@@ -14,10 +14,14 @@ export type Planted = {
 
 const LEDGER_SQL = 'server/src/kernel/wallet/ledger.sql'
 const SUBMIT_SQL = 'server/src/kernel/generation/submit.sql'
+const ADVANCE = 'server/src/kernel/generation/advance.ts'
 const ADVANCE_SQL = 'server/src/kernel/generation/advance.sql'
+const CHANNELS_SQL = 'server/src/kernel/generation/channels.sql'
+const FAIL_OVER = 'server/src/kernel/generation/fail-over.ts'
+const ENTER = 'server/src/kernel/generation/enter-channel.ts'
+const RECONCILE = 'server/src/kernel/generation/reconcile.ts'
 const REGISTER_SQL = 'server/src/kernel/accounts/register.sql'
 const LEDGER_MIGRATION = 'server/migrations/0002-wallet.sql'
-const ADVANCE = 'server/src/kernel/generation/advance.ts'
 const OUTCOME = 'server/src/kernel/generation/outcome.ts'
 const EDIT = 'server/src/kernel/generation/edit.ts'
 const RETRY = 'server/src/kernel/generation/retry.ts'
@@ -61,6 +65,8 @@ const ledger = (test: string) => ({ file: 'server/test/ledger.test.ts', test })
 const contention = (test: string) => ({ file: 'server/test/contention.test.ts', test })
 const approval = (test: string) => ({ file: 'server/src/kernel/generation/approval.test.ts', test })
 const advance = (test: string) => ({ file: 'server/src/kernel/generation/advance.test.ts', test })
+const channels = (test: string) => ({ file: 'server/test/channels.test.ts', test })
+const reconcile = (test: string) => ({ file: 'server/test/reconcile.test.ts', test })
 const outputs = (test: string) => ({ file: 'server/src/kernel/works/store-outputs.test.ts', test })
 const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
 
@@ -247,12 +253,16 @@ export const PLANTED: readonly Planted[] = [
       'A worker that lost its lease sends a task back that another is working on: the vendor is paid twice.',
     changes: [
       change(
-        ADVANCE_SQL,
+        CHANNELS_SQL,
         `due_at = now() + p_after, operation = null,
-    remote_id = null, updated_at = now()
+    remote_id = null, updated_at = now(), attempts = greatest(0, attempts - case when p_counts then 0 else 1 end),
+    refused_by = case when p_refused_by is null or p_refused_by = any (refused_by) then refused_by
+      else refused_by || p_refused_by end
   where id = p_task and generation = p_generation`,
         `due_at = now() + p_after, operation = null,
-    remote_id = null, updated_at = now()
+    remote_id = null, updated_at = now(), attempts = greatest(0, attempts - case when p_counts then 0 else 1 end),
+    refused_by = case when p_refused_by is null or p_refused_by = any (refused_by) then refused_by
+      else refused_by || p_refused_by end
   where id = p_task`,
       ),
     ],
@@ -263,10 +273,10 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A worker that lost its lease takes a task away from the one that is doing it.',
     changes: [
       change(
-        ADVANCE_SQL,
-        `set state = 'unknown', worker = null, updated_at = now()
+        CHANNELS_SQL,
+        `set state = 'unknown', worker = null, look_at = now() + p_look_after, updated_at = now()
   where id = p_task and generation = p_generation`,
-        `set state = 'unknown', worker = null, updated_at = now()
+        `set state = 'unknown', worker = null, look_at = now() + p_look_after, updated_at = now()
   where id = p_task`,
       ),
     ],
@@ -289,7 +299,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A task that a worker holds is claimed by the next one that asks.',
     changes: [
       change(
-        ADVANCE_SQL,
+        CHANNELS_SQL,
         `where state = 'running' and operation is null and due_at <= now()`,
         `where state = 'running' and operation is null`,
       ),
@@ -299,9 +309,9 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'claim-before-due',
     costs: 'A vendor that said "later" is asked at once, over and over.',
-    changes: [change(ADVANCE_SQL, `where state = 'queued' and due_at <= now()`, `where state = 'queued'`)],
+    changes: [change(CHANNELS_SQL, `where state = 'queued' and due_at <= now()`, `where state = 'queued'`)],
     caughtBy: advance(
-      'a provider that is throttled is asked again later, up to five times, on the same hold',
+      'a provider that is unavailable is asked again later, up to five times, on the same hold',
     ),
   },
   {
@@ -309,7 +319,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'Two workers claim one waiting task: two attempts are on record, two may be paid for.',
     changes: [
       change(
-        ADVANCE_SQL,
+        CHANNELS_SQL,
         'order by turn limit p_take - coalesce(cardinality(v_due), 0) for update skip locked)',
         'order by turn limit p_take - coalesce(cardinality(v_due), 0))',
       ),
@@ -321,7 +331,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'Two workers take over the same task of a dead one.',
     changes: [
       change(
-        ADVANCE_SQL,
+        CHANNELS_SQL,
         'order by due_at limit p_take for update skip locked) lapsed',
         'order by due_at limit p_take) lapsed',
       ),
@@ -358,7 +368,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'takeover-sends-again',
     costs: 'A worker dies after the call of a paid vendor, the next one calls it again: paid twice.',
-    changes: [change(OUTCOME, 'if (provider.repeatable || attempt.channel_id === null) {', 'if (attempt) {')],
+    changes: [change(RECONCILE, 'if (!channel || provider?.repeatable) {', 'if (!channel || provider) {')],
     caughtBy: advance(
       'a worker lost after the call of a paid vendor leaves the task unknown, not sent twice',
     ),
@@ -366,10 +376,60 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'call-before-record',
     costs: 'A paid vendor is called without a record of it, so that a takeover thinks nothing was sent.',
-    changes: [change(ADVANCE, 'if (!provider.repeatable) {', 'if (provider.repeatable) {')],
+    changes: [change(ENTER, 'if (provider.repeatable && !isCapped) return', 'if (!isCapped) return')],
     caughtBy: advance(
       'a worker lost after the call of a paid vendor leaves the task unknown, not sent twice',
     ),
+  },
+  {
+    name: 'doubt-goes-to-another-channel',
+    costs: 'A vendor whose answer was lost has made the picture, and another one is paid for it too.',
+    changes: [
+      change(
+        FAIL_OVER,
+        "error.kind === 'unavailable')",
+        "error.kind === 'unavailable' || error.kind === 'ambiguous')",
+      ),
+    ],
+    caughtBy: channels('an ambiguous start is never sent again, whatever other channel is free'),
+  },
+  {
+    name: 'dead-channel-uses-attempts-up',
+    costs: 'Tasks fail because one of two vendors is away.',
+    changes: [
+      change(FAIL_OVER, 'if (isThrottled || at.isProbe || hasFresh)', 'if (isThrottled || at.isProbe)'),
+    ],
+    caughtBy: channels(
+      'of two connections one dies among many tasks: nothing fails, nothing is paid twice, its breaker opens and recovers',
+    ),
+  },
+  {
+    name: 'place-free-before-the-job-has-ended',
+    costs: 'A vendor that takes three jobs gets thirty, and closes the account.',
+    changes: [
+      change(
+        CHANNELS_SQL,
+        `where credential = p_credential and sent_at is not null and ended_at is null;`,
+        `where credential = p_credential and sent_at is not null and ended_at is null and operation is null;`,
+      ),
+    ],
+    caughtBy: channels('caps hold over two processes, until the operation has ended'),
+  },
+  {
+    name: 'patience-is-not-kept',
+    costs: 'A vendor that asks for patience is called by everybody at once, and closes the account.',
+    changes: [
+      change(ENTER, 'if (isThrottled) context.vendorGates.throttle(credential, now, error.retryAfterMs)', ''),
+    ],
+    caughtBy: channels('a vendor that asks for patience gets it from everybody, and nobody fails for it'),
+  },
+  {
+    name: 'verdict-keeps-the-hold',
+    costs: 'An operator ends the doubt about a task, and its user never gets his credits back.',
+    changes: [
+      change(CHANNELS_SQL, 'if resolve_hold_v1(p_key, v_task.hold_id, 0) is null then', 'if false then'),
+    ],
+    caughtBy: reconcile('an operator finds the doubtful, and ends their doubt once'),
   },
   {
     name: 'unforeseen-error-sends-again',

@@ -4,16 +4,19 @@ import type { Config } from './config.ts'
 import type { Connection } from './db/database.ts'
 import { openCluster } from './db/embedded/cluster.ts'
 import type { AskPace } from './kernel/ports/ask-pace.ts'
+import type { VendorGates } from './kernel/ports/vendor-gates.ts'
 import { createAskPace } from './limits/ask-pace.ts'
+import { createVendorGates } from './limits/vendor-gates.ts'
 import { createLog } from './log.ts'
 import { readSecretKey } from './secrets.ts'
 
-/** What all sites of this process share: the database server, the root key, the log, the pace at vendors. */
+/** What all sites of this process share: the database server, the root key, the log, what is known of vendors. */
 export type Installation = {
   config: Config
   log: Logger
   secretKey: string
   askPace: AskPace
+  vendorGates: VendorGates
   connection: (database: string) => Connection
   /** How many connections one site's pool may have. */
   connectionsPerSite: number
@@ -25,7 +28,10 @@ export async function openInstallation(config: Config, options: { joins: boolean
   const log = createLog(config.logLevel)
   const secretKey = await readSecretKey(config.secretKey, config.dataDir)
   const { databaseUrl } = config
-  const shared = { config, log, secretKey, askPace: createAskPace() }
+  const shared = {
+    ...{ config, log, secretKey },
+    ...{ askPace: createAskPace(), vendorGates: createVendorGates() },
+  }
   if (databaseUrl) {
     return {
       ...shared,
@@ -86,6 +92,7 @@ export const SQL_SOURCES = {
     'kernel/limits/quotas.sql',
     'kernel/generation/advance.sql',
     'kernel/generation/asking.sql',
+    'kernel/generation/channels.sql',
     'kernel/promotions/promotions.sql',
     'kernel/promotions/redeem-codes.sql',
     'kernel/works/edit.sql',

@@ -35,7 +35,7 @@ async function startSite(
   site: Config['sites'][number],
   vendors: readonly ConfiguredVendor[],
 ): Promise<{ stop: Stop; line: string } | null> {
-  const { config, log, secretKey } = installation
+  const { config, log, secretKey, vendorGates } = installation
   const siteLog = log.child({ site: site.name })
   const outbound = createOutbound({ allow: config.outboundAllow })
   const { context, close } = await createSite({
@@ -51,6 +51,7 @@ async function startSite(
     storage: config.storage,
     outbound,
     askPace: installation.askPace,
+    vendorGates,
     log: siteLog,
   })
   const onError = (error: Error): void => siteLog.warn({ error }, 'the database connection failed')

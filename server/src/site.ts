@@ -13,6 +13,7 @@ import { createSessionCache } from './kernel/accounts/session-cache.ts'
 import { closeDesk } from './kernel/assistant/reply-desk.ts'
 import { applyPreset } from './kernel/catalog/apply-preset.ts'
 import { openCatalog } from './kernel/catalog/catalog.ts'
+import { watchVendors } from './kernel/catalog/watch-vendors.ts'
 import { applyHouseCharacters } from './kernel/characters/apply-preset.ts'
 import type { Context, Log } from './kernel/context.ts'
 import { KernelError } from './kernel/errors.ts'
@@ -30,8 +31,10 @@ import type { Gateway } from './kernel/ports/gateway.ts'
 import type { Outbound } from './kernel/ports/outbound.ts'
 import type { Platform } from './kernel/ports/platform.ts'
 import type { Provider } from './kernel/ports/provider.ts'
+import type { VendorGates } from './kernel/ports/vendor-gates.ts'
 import { createAskPace } from './limits/ask-pace.ts'
 import { createMemoryLimiter } from './limits/memory-limiter.ts'
+import { createVendorGates } from './limits/vendor-gates.ts'
 import { createOutboxMailer, createSmtpMailer } from './mail/mailer.ts'
 
 export type SiteOptions = {
@@ -52,6 +55,8 @@ export type SiteOptions = {
   decks?: DeckRenderer
   /** Decodes sent clips; without one their posters are drawn. */
   firstFrame?: FirstFrame
+  /** What all sites of the process know of their vendors; the site's own unless given. */
+  vendorGates?: VendorGates
   log: Log
   /** Shared by the sites of a process; a site that is alone in its process has its own. */
   askPace?: AskPace
@@ -118,12 +123,15 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     events,
     limiter: createMemoryLimiter(),
     askPace: options.askPace ?? createAskPace(),
+    vendorGates: options.vendorGates ?? createVendorGates(),
     calls,
     log,
   }
+  const stopWatching = await soon(() => watchVendors(context))
   return {
     context,
     close: async () => {
+      stopWatching()
       await closeDesk(context)
       catalog.close()
       words.close()

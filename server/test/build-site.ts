@@ -19,6 +19,7 @@ import type { Outbound } from '../src/kernel/ports/outbound.ts'
 import { OutboundError } from '../src/kernel/ports/outbound.ts'
 import type { Platform } from '../src/kernel/ports/platform.ts'
 import type { Provider } from '../src/kernel/ports/provider.ts'
+import type { VendorGates } from '../src/kernel/ports/vendor-gates.ts'
 import type { Preset } from '../src/kernel/preset.ts'
 import { createSite } from '../src/site.ts'
 import { createTestDatabase } from './test-database.ts'
@@ -55,6 +56,8 @@ export async function buildSite(
     /** Where its lines go; nowhere unless given. */
     log?: Logger
     liveLimits?: Partial<LiveLimits>
+    /** What this site and others in the same process know of vendors; each context's own unless given. */
+    vendorGates?: VendorGates
   } = {},
 ): Promise<TestSite> {
   const connection = await createTestDatabase()
@@ -76,6 +79,7 @@ export async function buildSite(
       platforms: options.platforms ?? [],
       outbound: options.outbound ?? noOutbound,
       ...(options.decks && { decks: options.decks }),
+      ...(options.vendorGates && { vendorGates: options.vendorGates }),
       ...(options.firstFrame && { firstFrame: options.firstFrame }),
       log,
       ...(options.now && { clock: { now: options.now } }),

@@ -342,8 +342,11 @@ test('nothing that a stale worker writes is taken', async () => {
     await outcomeOf(`await_operation_v2($1, $2, '{"job":"stale"}', null, 50, interval '0')`, values),
     false,
   )
-  assert.equal(await outcomeOf(`requeue_task_v1($1, $2, 'failed', 'stale', interval '0')`, values), false)
-  assert.equal(await outcomeOf(`doubt_task_v1($1, $2, 'stale')`, values), false)
+  assert.equal(
+    await outcomeOf(`requeue_task_v2($1, $2, 'failed', 'stale', interval '0', true, null)`, values),
+    false,
+  )
+  assert.equal(await outcomeOf(`doubt_task_v2($1, $2, 'stale', null)`, values), false)
   assert.equal(await finish(stale, 'failed', 0n), false)
   assert.equal(await finish(stale, 'succeeded', units(20)), false)
   assert.deepEqual(await rows('select * from task where id = $1', [stale.id]), before)
@@ -393,7 +396,7 @@ test('tasks whose lease has lapsed go to one worker each', async () => {
 
 test('a claim takes nothing that another is just taking, be it waiting or lapsed', async () => {
   for (let index = 0; index < 4; index += 1) await submit(`同时 ${index}`)
-  const claim = sql(`select id from claim_tasks_v1($1, 2, interval '1 minute')`)
+  const claim = sql(`select id from claim_tasks_v2($1, 2, interval '1 minute', '{}')`)
   const atOnce = async (): Promise<bigint[]> => {
     let theirs: Promise<{ id: bigint }[]> = Promise.resolve([])
     const ours = await site.context.db.transaction(async (within) => {

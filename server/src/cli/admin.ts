@@ -15,6 +15,7 @@ import { readPower } from '../kernel/wallet/power.ts'
 import { readStatement } from '../kernel/wallet/statement.ts'
 import { adjustVouchers } from '../kernel/wallet/vouchers.ts'
 import { createConnectionsCommand, createModelsCommand } from './catalog.ts'
+import { addModelChannels } from './channels.ts'
 import { createCodesCommand } from './codes.ts'
 import { createExplainCommand } from './explain-task.ts'
 import { readAmount, readSecretLine } from './input.ts'
@@ -23,6 +24,7 @@ import { UsageError, withSite } from './open.ts'
 import { createChannelsCommand, createOrdersCommand } from './payments.ts'
 import { createPricesCommand } from './prices.ts'
 import { print, printRows } from './table.ts'
+import { createTasksCommand } from './tasks.ts'
 import { createTransactionsCommand } from './transactions.ts'
 
 type Shared = { site?: string; json?: boolean }
@@ -35,14 +37,12 @@ export function createAdminCommand(): Command {
   admin.addCommand(createConnectionsCommand(shared))
   admin.addCommand(createPricesCommand(shared))
   admin.addCommand(settingsCommand())
-  admin.addCommand(createChannelsCommand(shared))
+  admin.addCommand(addModelChannels(createChannelsCommand(shared), shared))
+  admin.addCommand(createTasksCommand(shared).addCommand(createExplainCommand(shared)))
   admin.addCommand(createOrdersCommand(shared))
   admin.addCommand(createCodesCommand(shared))
   admin.addCommand(createModerationCommand(shared))
   admin.addCommand(createTransactionsCommand())
-  admin.addCommand(
-    new Command('tasks').description('tasks: explain').addCommand(createExplainCommand(shared)),
-  )
   return admin
 }
 

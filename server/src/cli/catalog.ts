@@ -10,6 +10,7 @@ import {
 import { probeConnection } from '../kernel/catalog/probe-connection.ts'
 import { setLimits } from '../kernel/catalog/set-limits.ts'
 import type { Json, VendorLimits } from '../kernel/ports/provider.ts'
+import { readTerms, type TermOptions, withTerms } from './channels.ts'
 import { readSecretLine } from './input.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
@@ -46,23 +47,22 @@ export function createModelsCommand(shared: (command: Command) => Command): Comm
       }),
     )
   }
-  shared(models.command('serve <model> <connection> <vendor-model>'))
+  withTerms(shared(models.command('serve <model> <connection> <vendor-model>')))
     .description('have a model (name or number) served by a vendor’s model over a connection')
-    .option('--weight <number>', 'its share beside other channels, 1…1000', '1')
     .option('--only', 'and by nobody else')
     .action(
       (
         model: string,
         connection: string,
         vendorModel: string,
-        options: Shared & { weight: string; only?: boolean },
+        options: Shared & TermOptions & { only?: boolean },
       ) =>
         withSite(options.site, async (context) => {
-          const weight = Number(options.weight)
-          if (!Number.isInteger(weight) || weight < 1 || weight > 1_000)
+          const terms = { weight: 1, ...readTerms(options) }
+          if (terms.weight < 1 || terms.weight > 1_000)
             throw new UsageError('--weight takes a whole number from 1 to 1000.')
           const isOnly = options.only ?? false
-          await serveModel(context, { model, connection, vendorModel, weight, isOnly })
+          await serveModel(context, { model, connection, vendorModel, isOnly, ...terms })
           print(`${model} is served by ${vendorModel} over ${connection}${isOnly ? ' and nobody else' : ''}.`)
         }),
     )

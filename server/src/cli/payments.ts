@@ -22,21 +22,23 @@ type Shared = { site?: string; json?: boolean }
 /** `atelier admin channels`: where money comes in. */
 export function createChannelsCommand(shared: (command: Command) => Command): Command {
   const channels = new Command('channels').description(
-    'payment channels: list, add, change, enable, disable, delete',
+    'how the channels of models are doing: set, reset; and payment channels: list, add, change, enable, disable, delete',
   )
-  shared(channels.command('list')).action((options: Shared) =>
-    withSite(options.site, async (context) => {
-      const rows = (await listChannels(context)).map(({ options: quirks, methods, ...channel }) => ({
-        ...channel,
-        methods: methods.join(', '),
-        options: JSON.stringify(quirks),
-        notify: `${context.publicUrl}${context.preset.notifyPath(channel.uuid)}`,
-      }))
-      printRows(rows, options.json ?? false)
-    }),
-  )
+  shared(channels.command('list'))
+    .description('payment channels')
+    .action((options: Shared) =>
+      withSite(options.site, async (context) => {
+        const rows = (await listChannels(context)).map(({ options: quirks, methods, ...channel }) => ({
+          ...channel,
+          methods: methods.join(', '),
+          options: JSON.stringify(quirks),
+          notify: `${context.publicUrl}${context.preset.notifyPath(channel.uuid)}`,
+        }))
+        printRows(rows, options.json ?? false)
+      }),
+    )
   shared(channels.command('add <gateway> <url> <merchant>'))
-    .description('add a channel; its key is read from the standard input')
+    .description('add a payment channel; its key is read from the standard input')
     .option('--name <name>', 'how operators call it')
     .option('--methods <list>', 'payment methods, separated by commas')
     .option('--quirk <name=value...>', 'peculiarities of the deployment')
@@ -68,7 +70,7 @@ export function createChannelsCommand(shared: (command: Command) => Command): Co
         }),
     )
   shared(channels.command('change <channel>'))
-    .description('change a channel; open orders go on with the merchant they were opened with')
+    .description('change a payment channel; open orders go on with the merchant they were opened with')
     .option('--name <name>', 'how operators and payers call it')
     .option('--url <url>', 'the base address of the gateway')
     .option('--merchant <id>', 'our merchant id there')

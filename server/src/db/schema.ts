@@ -5,6 +5,14 @@
 
 import type { ColumnType } from "kysely";
 
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[]
+  ? U[]
+  : ArrayTypeImpl<T>;
+
+export type ArrayTypeImpl<T> = T extends ColumnType<infer S, infer I, infer U>
+  ? ColumnType<S[], I[], U[]>
+  : T[];
+
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
@@ -87,11 +95,13 @@ export interface AskShare {
 
 export interface Attempt {
   channel_id: bigint | null;
+  credential: string | null;
   ended_at: Date | null;
   error: string | null;
   generation: number;
   id: Generated<bigint>;
   operation: Json | null;
+  sent_at: Date | null;
   started_at: Generated<Date>;
   state: string;
   task_id: bigint;
@@ -109,7 +119,10 @@ export interface Channel {
   id: Generated<bigint>;
   is_usual: Generated<boolean>;
   model_id: bigint;
+  most_jobs: number | null;
+  priority: Generated<number>;
   provider: string;
+  starts_per_minute: number | null;
   vendor_model: string;
   weight: Generated<number>;
 }
@@ -173,6 +186,18 @@ export interface CouponClaim {
   order_id: bigint | null;
   state: Generated<string>;
   used_at: Date | null;
+}
+
+export interface CredentialState {
+  credential: string;
+  failures: Generated<number>;
+  open_until: Date | null;
+  openings: Generated<number>;
+  resets: Generated<number>;
+  seen_by: Generated<string>;
+  state: string;
+  throttled_until: Date | null;
+  updated_at: Generated<Date>;
 }
 
 export interface DailyFigure {
@@ -621,6 +646,7 @@ export interface Task {
   id: Generated<bigint>;
   input: Json;
   kind: string;
+  look_at: Date | null;
   max_attempts: number;
   model_id: bigint;
   operation: Json | null;
@@ -628,6 +654,7 @@ export interface Task {
   price_subject: string;
   price_version: number;
   progress: Generated<number>;
+  refused_by: Generated<ArrayType<bigint>>;
   remote_id: string | null;
   state: Generated<string>;
   turn: bigint;
@@ -744,6 +771,7 @@ export interface DB {
   conversation: Conversation;
   coupon: Coupon;
   coupon_claim: CouponClaim;
+  credential_state: CredentialState;
   daily_figure: DailyFigure;
   email_code: EmailCode;
   entry: Entry;

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statement } from '../db/database.ts'
+import { readChannelHealth } from '../kernel/catalog/channel-health.ts'
 import type { Context } from '../kernel/context.ts'
 import { sumRefusals } from '../kernel/moderation/count-refusals.ts'
 import { openFindings } from '../kernel/wallet/invariants.ts'
@@ -21,6 +22,8 @@ const tasksByState = statement(
   `select state, count(*) as tasks, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as oldest
    from task where state in ('queued', 'running', 'unknown') group by state`,
 )
+
+const BREAKER = { closed: 0, probing: 1, throttled: 2, open: 3 } as const
 
 /** Counts what a site does. Failures are keyed by the kernel's code, since some documents answer 200 to them. */
 export function createMetrics(context: Context, busyTasks: () => number): Metrics {
@@ -59,6 +62,35 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
     labelNames: ['kind', 'by'],
     registers,
   })
+  const channelLabels = ['channel', 'model', 'provider']
+  const underWay = gauge('atelier_channel_under_way', 'Jobs under way at a channel’s vendor.', channelLabels)
+  const breaker = gauge(
+    'atelier_channel_breaker',
+    'Whether calls go to a channel’s vendor: 0 they do, 1 one is tried, 2 it is throttled, 3 none does.',
+    channelLabels,
+  )
+  const attempts = gauge(
+    'atelier_channel_attempts_last_hour',
+    'Attempts that ended in the last hour, by outcome.',
+    [...channelLabels, 'outcome'],
+  )
+  const median = gauge(
+    'atelier_channel_median_seconds',
+    'Median time to a result, of the last hour.',
+    channelLabels,
+  )
+  const tellChannels = async (): Promise<void> => {
+    for (const one of [underWay, breaker, attempts, median]) one.reset()
+    for (const channel of await readChannelHealth(context)) {
+      if (!channel.isEnabled && channel.underWay === 0) continue
+      const labels = { channel: String(channel.id), model: channel.model, provider: channel.provider }
+      underWay.set(labels, channel.underWay)
+      breaker.set(labels, BREAKER[channel.vendor])
+      attempts.set({ ...labels, outcome: 'succeeded' }, channel.succeeded)
+      attempts.set({ ...labels, outcome: 'failed' }, channel.ended - channel.succeeded)
+      if (channel.medianMs !== null) median.set(labels, channel.medianMs / 1000)
+    }
+  }
 
   const sockets = gauge('atelier_live_sockets', 'Sockets that are told of their tasks.')
   const messages = new Counter({
@@ -98,6 +130,7 @@ export function createMetrics(context: Context, busyTasks: () => number): Metric
       }
       refused.reset()
       for (const { kind, by, times } of await sumRefusals(context)) refused.inc({ kind, by }, times)
+      await tellChannels()
       findings.reset()
       for (const check of await openFindings(context)) findings.set({ check }, 1)
       return { contentType: registry.contentType, text: await registry.metrics() }

@@ -17,6 +17,7 @@ import type { Mailer } from './ports/mailer.ts'
 import type { Outbound } from './ports/outbound.ts'
 import type { Platform } from './ports/platform.ts'
 import type { Provider } from './ports/provider.ts'
+import type { VendorGates } from './ports/vendor-gates.ts'
 import type { Preset } from './preset.ts'
 
 export type Log = {
@@ -58,6 +59,8 @@ export type Context = {
   limiter: Limiter
   /** When vendors may be asked after their jobs; the sites of a process share it, as they may share a credential. */
   askPace: AskPace
+  /** Who may call which vendor now; one for all sites of a process. */
+  vendorGates: VendorGates
   /** Counts what accounts call in an hour, where the preset has a quota for it. */
   calls: CallCounter
   log: Log

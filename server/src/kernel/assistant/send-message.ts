@@ -1,5 +1,4 @@
 import { statement } from '../../db/database.ts'
-import type { Quote } from '../catalog/catalog.ts'
 import type { Actor, Context, Origin } from '../context.ts'
 import { refusal } from '../errors.ts'
 import { MOST_TOKENS_AROUND_A_MESSAGE, mostTokensOf } from '../generation/count-tokens.ts'
@@ -18,8 +17,8 @@ import { createLiveReply } from './live-reply.ts'
 import type { Reply } from './reply.ts'
 import { whenBegun } from './reply.ts'
 import { deskOf, LEASE_MS } from './reply-desk.ts'
-import type { Served } from './write-reply.ts'
-import { writeReply } from './write-reply.ts'
+import type { Writer } from './write-reply.ts'
+import { writeReply, writersOf } from './write-reply.ts'
 
 /** Characters of a message, as JavaScript counts them. */
 export const MOST_MESSAGE_CHARACTERS = 4_000
@@ -129,7 +128,7 @@ async function beginOrJoin(
       inputTokens: mostTokensOf([chatTemplate.system, content]) + (memoryBytes ?? 0),
       outputTokens: preset.assistantReplyTokens ?? USUAL_REPLY_TOKENS,
     }))
-    const channels = chooseChannels(context, quote)
+    const channels = writersOf(context, quote.model)
     const [first] = channels
     if (!first) throw refusal('reply_failed', { reason: 'unavailable' })
     const [row] = await context.db.rows<Begun>(beginReply, [
@@ -219,7 +218,7 @@ async function readMemoryBytes(
 function begin(
   context: Context,
   message: NewMessage,
-  channels: readonly Served[],
+  channels: readonly Writer[],
   { task_id, conversation_id, memory, held }: Begun,
   content: string,
   metered: Metered | null,
@@ -264,20 +263,4 @@ function readContent(text: string): string {
 /** How the first message begins: its first line, whole characters only. */
 function titleOf(content: string): string {
   return [...(content.split(/[\r\n]/, 1)[0] ?? '')].slice(0, MOST_TITLE_CHARACTERS).join('')
-}
-
-/** The channels of a model that can write: one drawn by weight, the others behind it in their order. */
-function chooseChannels(context: Context, { model }: Quote): Served[] {
-  const served = model.channels.flatMap((channel): Served[] => {
-    const provider = context.providers.get(channel.provider)
-    return provider?.write ? [{ channel, provider, write: provider.write }] : []
-  })
-  const total = served.reduce((sum, { channel }) => sum + channel.weight, 0)
-  if (total === 0) return []
-  let place = context.ids.integer(1, total)
-  const first = served.findIndex(({ channel }) => {
-    place -= channel.weight
-    return place <= 0
-  })
-  return [...served.slice(first), ...served.slice(0, first)]
 }

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
 import { isConnectionLoss } from '../../db/errors.ts'
-import type { Channel } from '../catalog/catalog.ts'
+import type { Channel, Model } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
 import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
+import { channelsOf, type Served } from '../generation/choose-channel.ts'
+import { enterChannel, enterFirst } from '../generation/enter-channel.ts'
 import { checkWritten, moderatesOutputs, RefusedByList } from '../moderation/check-words.ts'
 import type { RefusedBy } from '../moderation/count-refusals.ts'
 import { countRefusedTask } from '../moderation/count-refusals.ts'
@@ -16,7 +18,17 @@ import type { ReplyEnding } from './reply.ts'
 import { deskOf } from './reply-desk.ts'
 
 /** A channel whose provider can write. */
-export type Served = { channel: Channel; provider: Provider; write: NonNullable<Provider['write']> }
+export type Writer = Served & { write: NonNullable<Provider['write']> }
+
+/** Those that can write with a model, in the order in which they are to be asked. */
+export function writersOf(context: Context, model: Model): Writer[] {
+  return channelsOf(context, model, ({ write }) => write !== undefined).flatMap((served) =>
+    served.provider.write ? [{ ...served, write: served.provider.write }] : [],
+  )
+}
+
+/** How long a reply waits for a channel that has room; somebody sits before it. */
+const LONGEST_WAIT_MS = 30_000
 
 /** More than any model was asked for; what is written beyond it is cut. */
 const MOST_CHARACTERS = 32_000
@@ -58,7 +70,7 @@ const readEnding = statement(
 export async function writeReply(
   context: Context,
   live: LiveReply,
-  channels: readonly Served[],
+  channels: readonly Writer[],
   job: Omit<TextJob, 'model'>,
   longestMs: number,
 ): Promise<void> {
@@ -80,7 +92,7 @@ export async function writeReply(
 function firstOf(
   context: Context,
   live: LiveReply,
-  channels: readonly Served[],
+  channels: readonly Writer[],
   job: Omit<TextJob, 'model'>,
   longestMs: number,
 ): Promise<Outcome> {
@@ -104,18 +116,30 @@ function firstOf(
 async function askEach(
   context: Context,
   live: LiveReply,
-  channels: readonly Served[],
+  channels: readonly Writer[],
   job: Omit<TextJob, 'model'>,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  for (let place = 0; ; place += 1) {
-    const served = channels[place]
-    if (!served) throw new Error('there is a channel for each attempt')
+  let rest = channels
+  for (;;) {
+    const entered = await enterFirst(
+      context,
+      rest,
+      (one) => enterChannel(context, one, { id: live.taskId, generation: live.generation }),
+      { signal, longestMs: LONGEST_WAIT_MS },
+    )
+    const served = rest.find(({ channel }) => channel.id === entered?.served.channel.id)
+    if (!entered || !served)
+      return { state: 'failed', isCut: false, failure: 'unavailable', error: 'no channel had room in time' }
     try {
-      return await ask(context, live, served, job, signal)
+      const outcome = await ask(context, live, served, job, signal)
+      entered.entry.end(null)
+      return outcome
     } catch (error) {
+      entered.entry.end(signal.aborted ? signal.reason : error)
       const outcome = outcomeOf(error, live, served.provider)
-      const next = channels[place + 1]
+      rest = rest.filter((one) => one !== served)
+      const [next] = rest
       if (signal.aborted) return outcome
       // Not its words: a vendor may repeat what it was sent.
       const details = { task: live.taskId, provider: served.provider.name, kind: kindOf(error) }
@@ -134,7 +158,7 @@ const DONE = { state: 'done', failure: null, error: null } as const
 async function ask(
   context: Context,
   live: LiveReply,
-  { channel, write }: Served,
+  { channel, write }: Writer,
   job: Omit<TextJob, 'model'>,
   signal: AbortSignal,
 ): Promise<Outcome> {

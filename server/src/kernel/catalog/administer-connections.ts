@@ -127,11 +127,12 @@ export async function changeOptions(
 
 const addChannel = statement(
   'serve model by connection',
-  `insert into channel (model_id, provider, vendor_model, weight, connection_id)
-   select m.id, k.provider, $3, $4, k.id from model m, connection k
+  `insert into channel (model_id, provider, vendor_model, weight, connection_id, priority, most_jobs, starts_per_minute)
+   select m.id, k.provider, $3, $4, k.id, coalesce($5, 10), $6, $7 from model m, connection k
    where (m.name = $1 or m.id::text = $1) and k.name = $2
    on conflict on constraint one_channel_per_vendor_model do update set weight = excluded.weight, enabled = true,
-     is_usual = false
+     is_usual = false, priority = coalesce($5, channel.priority), most_jobs = coalesce($6, channel.most_jobs),
+     starts_per_minute = coalesce($7, channel.starts_per_minute)
    returning id, model_id`,
 )
 // Never deleted: tasks under way are asked after where they were sent.
@@ -145,12 +146,19 @@ const closeOthers = statement(
  *
  * @param serving.model the model's name or number.
  * @param serving.isOnly turns every other channel of the model off.
- * @throws model_not_found when there is no such model or connection
+ * @throws model_not_found when there is no such model or connection; what `checkTerms` throws
  */
 export async function serveModel(
   context: Context,
-  serving: { model: string; connection: string; vendorModel: string; weight: number; isOnly: boolean },
+  serving: {
+    model: string
+    connection: string
+    vendorModel: string
+    weight: number
+    isOnly: boolean
+  } & Partial<Omit<ChannelTerms, 'weight'>>,
 ): Promise<void> {
+  checkTerms(serving)
   const { model, connection, vendorModel, weight, isOnly } = serving
   await context.db.transaction(async (within) => {
     const [channel] = await within.rows<{ id: bigint; model_id: bigint }>(addChannel, [
@@ -158,11 +166,76 @@ export async function serveModel(
       connection,
       vendorModel,
       weight,
+      serving.priority ?? null,
+      serving.mostJobs ?? null,
+      serving.startsPerMinute ?? null,
     ])
     if (!channel) throw refusal('model_not_found', { model })
     if (isOnly) await within.rows(closeOthers, [channel.model_id, channel.id])
   })
   await announce(context)
+}
+
+/** What a channel takes, and when; null is not limited. */
+export type ChannelTerms = {
+  /** 0…1000, the lower goes first. */
+  priority: number
+  /** 1…1000, its share among equals. */
+  weight: number
+  mostJobs: number | null
+  startsPerMinute: number | null
+}
+
+const BOUNDS = {
+  priority: [0, 1_000],
+  weight: [1, 1_000],
+  mostJobs: [1, 1_000_000],
+  startsPerMinute: [1, 1_000_000],
+} as const
+
+/** @throws input_invalid for the first of the terms that is no whole number, or out of bounds */
+function checkTerms(terms: Partial<ChannelTerms>): void {
+  for (const [field, [least, most]] of Object.entries(BOUNDS)) {
+    const value = terms[field as keyof ChannelTerms]
+    if (value === undefined || value === null) continue
+    if (!Number.isInteger(value)) throw refusal('input_invalid', { field, problem: 'format' })
+    if (value < least) throw refusal('input_invalid', { field, problem: 'too_small' })
+    if (value > most) throw refusal('input_invalid', { field, problem: 'too_large' })
+  }
+}
+
+const setTerms = statement(
+  'set terms of channel',
+  `update channel set priority = coalesce($2, priority), weight = coalesce($3, weight),
+     most_jobs = case when $4 then $5 else most_jobs end,
+     starts_per_minute = case when $6 then $7 else starts_per_minute end, enabled = coalesce($8, enabled)
+   where id = $1 returning id`,
+)
+
+/**
+ * Changes what a channel takes, and when, in force at once; what is left out stays.
+ * @returns false when there is no such channel
+ * @throws input_invalid
+ */
+export async function setChannel(
+  context: Context,
+  id: bigint,
+  terms: Partial<ChannelTerms> & { isEnabled?: boolean },
+): Promise<boolean> {
+  checkTerms(terms)
+  const { priority = null, weight = null, mostJobs, startsPerMinute, isEnabled = null } = terms
+  const rows = await context.db.rows(setTerms, [
+    id,
+    priority,
+    weight,
+    mostJobs !== undefined,
+    mostJobs ?? null,
+    startsPerMinute !== undefined,
+    startsPerMinute ?? null,
+    isEnabled,
+  ])
+  await announce(context)
+  return rows.length > 0
 }
 
 async function announce(context: Context): Promise<void> {

@@ -12,13 +12,25 @@ import type { Declaration } from './declaration.ts'
 import type { PriceRule } from './price-rule.ts'
 
 /** A connection as the database has it: `sealed` holds the key and the headers, encrypted, in base64. */
-export type SealedConnection = { url: string; sealed: string; options: { [name: string]: Json } }
+export type SealedConnection = {
+  url: string
+  sealed: string
+  options: { [name: string]: Json }
+  /** What an operator says of the vendor's limits; what is left out is as its provider says. */
+  limits: VendorLimits
+}
 
 export type Channel = {
   id: bigint
   provider: string
   vendorModel: string
+  /** The lower goes first. */
+  priority: number
+  /** Its share of what comes to the channels of its priority. */
   weight: number
+  /** How many jobs it may have under way, and how many it may start a minute; null is not limited. */
+  mostJobs: number | null
+  startsPerMinute: number | null
   /** How its vendor is reached, still sealed; null for a provider that needs no connection. */
   connection: SealedConnection | null
 }
@@ -78,8 +90,9 @@ type SettingRow = { name: string; value: unknown }
 
 /** A channel as JSON, over `channel c left join connection k`; `toChannel` reads it. */
 const CHANNEL_JSON = `json_build_object('id', c.id::text, 'provider', c.provider, 'vendorModel', c.vendor_model,
-  'weight', c.weight, 'connection', case when k.id is not null then json_build_object('url', k.url,
-    'sealed', encode(k.sealed, 'base64'), 'options', k.options) end)`
+  'priority', c.priority, 'weight', c.weight, 'mostJobs', c.most_jobs, 'startsPerMinute', c.starts_per_minute,
+  'connection', case when k.id is not null then json_build_object('url', k.url,
+    'sealed', encode(k.sealed, 'base64'), 'options', k.options, 'limits', k.limits) end)`
 
 type ChannelJson = Omit<Channel, 'id'> & { id: string }
 

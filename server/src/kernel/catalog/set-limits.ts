@@ -3,11 +3,12 @@ import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
 import type { VendorLimits } from '../ports/provider.ts'
 
-const RANGES: Readonly<Record<keyof VendorLimits, readonly [least: number, most: number]>> = {
-  jobs: [1, 1_000_000],
-  startsPerMinute: [0.1, 1_000_000],
-  asksPerSecond: [0.01, 10_000],
-  askEveryMs: [0, 3_600_000],
+type Range = { least: number; most: number; isWhole: boolean }
+const RANGES: Readonly<Record<keyof VendorLimits, Range>> = {
+  jobs: { least: 1, most: 1_000_000, isWhole: true },
+  startsPerMinute: { least: 1, most: 1_000_000, isWhole: true },
+  asksPerSecond: { least: 0.01, most: 10_000, isWhole: false },
+  askEveryMs: { least: 0, most: 3_600_000, isWhole: true },
 }
 
 const setLimitsStatement = statement(
@@ -27,10 +28,11 @@ export async function setLimits(
   connection: string,
   limits: VendorLimits,
 ): Promise<boolean> {
-  for (const [name, [least, most]] of Object.entries(RANGES)) {
+  for (const [name, { least, most, isWhole }] of Object.entries(RANGES)) {
     const figure = limits[name as keyof VendorLimits]
     if (figure === undefined) continue
-    if (!Number.isFinite(figure)) throw refusal('input_invalid', { field: name, problem: 'type' })
+    const isSound = isWhole ? Number.isInteger(figure) : Number.isFinite(figure)
+    if (!isSound) throw refusal('input_invalid', { field: name, problem: 'type' })
     if (figure < least) throw refusal('input_invalid', { field: name, problem: 'too_small' })
     if (figure > most) throw refusal('input_invalid', { field: name, problem: 'too_large' })
   }

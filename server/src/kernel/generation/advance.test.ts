@@ -8,6 +8,7 @@ import type { FakeProvider } from '../../../test/fakes/provider.ts'
 import { createFakeProvider, donePictures } from '../../../test/fakes/provider.ts'
 import { statement } from '../../db/database.ts'
 import { startTaskWorker } from '../../jobs/task-worker.ts'
+import { createVendorGates } from '../../limits/vendor-gates.ts'
 import { units } from '../money.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { readBalance } from '../wallet/balance.ts'
@@ -15,6 +16,7 @@ import { verifyLedger } from '../wallet/verify.ts'
 import { advanceTask } from './advance.ts'
 import type { Claimed } from './claim.ts'
 import { claimTasks, extendLeases, returnTasks } from './claim.ts'
+import { noteRoom } from './full-models.ts'
 import { submitTask } from './submit.ts'
 import { sweepTasks } from './sweep.ts'
 import type { Task } from './task.ts'
@@ -44,9 +46,16 @@ beforeEach(async () => {
     [],
   )
   await sweepTasks(site.context)
+  forgetVendors()
   Object.assign(provider, { repeatable: false, started: [], checked: [], next: [], nextCheck: [] })
   actor = { accountId: (await createUser(site.context, units(100))).accountId }
 })
+
+/** As after a while: what was refused then says nothing of now. */
+function forgetVendors(): void {
+  site.context.vendorGates = createVendorGates()
+  for (const model of site.context.catalog.models()) noteRoom(site.context, model.id)
+}
 
 async function submit(prompt: string): Promise<bigint> {
   return (await submitTask(site.context, actor, pictureOf(prompt))).taskId
@@ -112,25 +121,43 @@ for (const kind of ['rejected', 'content'] as const) {
   })
 }
 
-for (const kind of ['throttled', 'unavailable'] as const) {
-  test(`a provider that is ${kind} is asked again later, up to five times, on the same hold`, async () => {
-    const id = await submit('再试')
-    for (let attempt = 1; attempt <= 5; attempt += 1) {
-      provider.next.push(async () => {
-        throw new ProviderError(kind, 'later', { retryAfterMs: 60_000 })
-      })
-      await makeDue()
-      await advanceTask(site.context, await claimOne(), never)
-      if (attempt < 5) {
-        assert.equal((await read(id)).state, 'queued')
-        assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0, 'not before its time')
-      }
+test('a provider that is unavailable is asked again later, up to five times, on the same hold', async () => {
+  const id = await submit('再试')
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    provider.next.push(async () => {
+      throw new ProviderError('unavailable', 'later', { retryAfterMs: 60_000 })
+    })
+    await makeDue()
+    await advanceTask(site.context, await claimOne(), never)
+    if (attempt < 5) {
+      assert.equal((await read(id)).state, 'queued')
+      assert.equal((await claimTasks(site.context, 'test', 10, 1_000)).length, 0, 'not before its time')
     }
-    assert.deepEqual([(await read(id)).state, (await read(id)).failure], ['failed', 'unavailable'])
-    assert.equal(provider.started.length, 5)
-    assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
-  })
-}
+  }
+  assert.deepEqual([(await read(id)).state, (await read(id)).failure], ['failed', 'unavailable'])
+  assert.equal(provider.started.length, 5)
+  assert.deepEqual(await wallet(), { available: units(100), held: 0n, spent: 0n })
+})
+
+test('a provider that is throttled is left alone as long as it says; nobody loses an attempt by it', async () => {
+  const id = await submit('耐心')
+  for (let times = 1; times <= 7; times += 1) {
+    provider.next.push(async () => {
+      throw new ProviderError('throttled', 'later', { retryAfterMs: 60_000 })
+    })
+    await makeDue()
+    await advanceTask(site.context, await claimOne(), never)
+    assert.equal((await read(id)).state, 'queued')
+    await makeDue()
+    await advanceTask(site.context, await claimOne(), never)
+    assert.equal(provider.started.length, times, 'nobody asks it before')
+    forgetVendors()
+  }
+  await makeDue()
+  await advanceTask(site.context, await claimOne(), never)
+  assert.equal((await read(id)).state, 'succeeded')
+  assert.deepEqual(await wallet(), { available: units(80), held: 0n, spent: units(20) })
+})
 
 test('an ambiguous start is never sent again; the deadline gives the hold back', async () => {
   provider.next.push(async () => {

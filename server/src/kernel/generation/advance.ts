@@ -1,8 +1,7 @@
 import type { LimitFunction } from 'p-limit'
 import pLimit from 'p-limit'
-import { statement } from '../../db/database.ts'
 import { takeOverReply } from '../assistant/take-over-reply.ts'
-import type { Channel } from '../catalog/catalog.ts'
+import type { Channel, Model } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
 import { editModelOf } from '../catalog/edit-model.ts'
 import { expandMentions } from '../characters/mentions.ts'
@@ -13,19 +12,17 @@ import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
 import type { Asking } from './asking.ts'
+import { channelsOf, chooseChannels, type Served } from './choose-channel.ts'
 import type { Claimed, ClaimedReply } from './claim.ts'
-import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
+import { type Entry, enterChannel } from './enter-channel.ts'
+import { failOver, isKnownNotDone, putBack } from './fail-over.ts'
+import { noteRoom } from './full-models.ts'
+import { complete, giveUp, keepPending, settleError } from './outcome.ts'
 import { callOptions } from './progress.ts'
+import { settleLostAttempt } from './reconcile.ts'
 import { withStyle } from './style.ts'
 import type { Writing } from './write.ts'
 import { writeDeck, writeText } from './write.ts'
-
-const recordChannel = statement(
-  'record channel',
-  `update attempt a set channel_id = $3 from task t
-   where t.id = $1 and t.generation = $2 and t.state = 'running' and a.id = t.attempt_id and a.started_at = t.attempt_at
-   returning a.id`,
-)
 
 /**
  * Takes a claimed task one step further: starts it at a provider, or asks after it, and writes what came of
@@ -44,30 +41,105 @@ export async function advanceTask(
   asking?: Asking,
 ): Promise<void> {
   if (task.kind === 'chat') return takeOverReply(context, task)
-  // Whoever has the operation is asked after it, whatever has become of the model since.
-  const inUse =
-    task.operation === null ? null : (asking?.channel ?? (await channelOfAttempt(context.db, task.id)))
-  const channel = inUse ?? chooseChannel(context, task)
+  if (task.operation !== null) await askAfter(context, task, signal, asking)
+  else if (task.attempt_generation === task.generation) await startTask(context, task, signal)
+  else
+    await settleLostAttempt(context, task, signal, (channel) =>
+      isMaking(task) ? toJob(context, task, channel) : null,
+    )
+}
+
+/** Whoever has the operation is asked after it, whatever has become of the model since. */
+async function askAfter(
+  context: Context,
+  task: Claimed,
+  signal: AbortSignal,
+  asking?: Asking,
+): Promise<void> {
+  // Where nothing was put on record, repeating is free, and it has but the channels it has.
+  const channel =
+    asking?.channel ??
+    (await channelOfAttempt(context.db, task.id)) ??
+    channelsOf(context, modelOf(context, task))[0]?.channel
   const provider = channel && context.providers.get(channel.provider)
   if (!channel || !provider) {
+    await giveUp(context, task, 'unavailable', 'nobody can ask after the operation any more')
+    return
+  }
+  const { options, stop } = callOptions(context, task, channel, signal)
+  let step: Step
+  try {
+    if (!provider.check)
+      throw new ProviderError('ambiguous', `${provider.name} cannot be asked after an operation`)
+    const { check } = provider
+    const ask = (): Promise<Step> => check(task.operation, options)
+    step = await (asking ? asking.ask(ask) : ask())
+  } catch (error) {
+    await settleError(context, task, provider, error, signal, channel.id)
+    return
+  } finally {
+    stop()
+  }
+  if (step.state === 'pending') await keepPending(context, task, provider, step, signal)
+  else {
+    await complete(context, task, provider, step, signal)
+    noteRoom(context, task.model_id)
+  }
+}
+
+/** Starts a task at the first of its model's channels that has room; put back while none has. */
+async function startTask(context: Context, task: Claimed, signal: AbortSignal): Promise<void> {
+  const candidates = channelsOf(context, modelOf(context, task))
+  const { usable, waitMs } = chooseChannels(context, candidates, task.refused_by)
+  if (waitMs === null) {
     await giveUp(context, task, 'unavailable', 'no enabled channel of the model has a provider')
     return
   }
-  const isTakeover = task.attempt_generation !== task.generation
-  if (isTakeover && task.operation === null) {
-    await settleLostAttempt(context, task, provider)
-    return
+  let wait = usable.length > 0 ? Number.POSITIVE_INFINITY : waitMs
+  for (const served of usable) {
+    const full = await startAt(context, task, candidates, served, signal)
+    if (full === null) {
+      noteRoom(context, task.model_id)
+      return
+    }
+    wait = Math.min(wait, full)
   }
+  await putBack(context, task, wait)
+}
 
+/** @returns null, or the milliseconds until it is worth trying the channel again, when it has no room. */
+async function startAt(
+  context: Context,
+  task: Claimed,
+  candidates: readonly Served[],
+  served: Served,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { channel, provider } = served
   const { options, stop } = callOptions(context, task, channel, signal)
   let step: Progressed
+  let entry: Entry | undefined
   try {
-    step = await callProvider(context, task, channel, provider, options, asking)
+    const call = await prepareCall(context, task, channel, provider, options)
+    const started = await slotsOf(provider)(async () => {
+      signal.throwIfAborted()
+      // A crash from here on is ambiguous: on record before anything leaves the house, and not a moment earlier.
+      const entered = await enterChannel(context, served, task)
+      if (typeof entered === 'number') return entered
+      entry = entered
+      return call()
+    })
+    if (typeof started === 'number') return started
+    step = started
+    entry?.end(null)
   } catch (error) {
+    entry?.end(signal.aborted ? signal.reason : error instanceof InvalidDeck ? null : error)
     // Its repair was no deck either: another answer would cost as much and be no better.
     if (error instanceof InvalidDeck) await giveUp(context, task, 'unavailable', error.message)
-    else await settleError(context, task, provider, error, signal)
-    return
+    else if (isKnownNotDone(error) && !signal.aborted)
+      await failOver(context, task, candidates, { served, isProbe: entry?.isProbe ?? false }, error)
+    else await settleError(context, task, provider, error, signal, channel.id)
+    return null
   } finally {
     stop()
   }
@@ -76,6 +148,7 @@ export async function advanceTask(
     const { outputs } = step.writing
     await complete(context, task, provider, { state: 'done', outputs }, signal, step.writing)
   } else await complete(context, task, provider, step, signal)
+  return null
 }
 
 /** How far a call came: a step of a provider that makes things, or what one that writes wrote. */
@@ -83,31 +156,12 @@ type Progressed = Step | { state: 'written'; writing: Writing }
 /** A task that makes things, as providers do by `start`. */
 type Making = Extract<Claimed, { kind: 'image' | 'video' | 'custom' }>
 
-async function callProvider(
-  context: Context,
-  task: Claimed,
-  channel: Channel,
-  provider: Provider,
-  options: CallOptions,
-  asking?: Asking,
-): Promise<Progressed> {
-  if (task.operation !== null) {
-    if (!provider.check)
-      throw new ProviderError('ambiguous', `${provider.name} cannot be asked after an operation`)
-    const { check } = provider
-    const ask = (): Promise<Step> => check(task.operation, options)
-    return asking ? asking.ask(ask) : ask()
-  }
-  const call = await prepareCall(context, task, channel, provider, options)
-  return slotsOf(provider)(async () => {
-    options.signal.throwIfAborted()
-    if (!provider.repeatable) {
-      // A crash from here on is ambiguous: on record before anything leaves the house, and not a moment earlier.
-      const recorded = await context.db.rows(recordChannel, [task.id, task.generation, channel.id])
-      if (recorded.length === 0) throw new ProviderError('unavailable', 'the claim was lost before the call')
-    }
-    return call()
-  })
+function modelOf(context: Context, task: Claimed): Model | undefined {
+  return context.catalog.models().find((one) => one.id === task.model_id)
+}
+
+function isMaking(task: Claimed): task is Making {
+  return task.kind === 'image' || task.kind === 'video' || task.kind === 'custom'
 }
 
 /** Whatever can be had ready before it is this task's turn at the provider. */
@@ -170,18 +224,4 @@ async function toJob(context: Context, task: Making, channel: Channel): Promise<
 /** The prompt with the characters it mentions spelled out, as they are now; the user goes on seeing his own words. */
 async function spellOut(context: Context, task: Making, prompt: string): Promise<string> {
   return (await expandMentions(context, { accountId: task.account_id }, prompt)).prompt
-}
-
-/** Weighted by channel, spread by task: a retry of the same task goes to the next channel. */
-function chooseChannel(context: Context, task: Claimed): Channel | undefined {
-  const model = context.catalog.models().find((one) => one.id === task.model_id)
-  const channels = model?.channels ?? []
-  const total = channels.reduce((sum, channel) => sum + channel.weight, 0)
-  if (total === 0) return undefined
-  let place = Number(task.id % BigInt(total))
-  const first = channels.findIndex((channel) => {
-    place -= channel.weight
-    return place < 0
-  })
-  return channels[(first + Math.max(0, task.attempts - 1)) % channels.length]
 }

@@ -2,6 +2,7 @@ import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import type { Json } from '../ports/provider.ts'
 import type { Metered } from './explanation.ts'
+import { fullModels } from './full-models.ts'
 import type { TaskInput } from './task-input.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */
@@ -30,15 +31,18 @@ type Claim = {
   unanswered: number
   /** The least time between two looks at its job, where its connection says something else than its provider. */
   askEveryMs?: number
+  /** The channels that would not have it, in this series of attempts. */
+  refused_by: bigint[]
 }
 
 const claimTasksStatement = statement(
   'claim tasks',
-  'select * from claim_tasks_v1($1, $2, make_interval(secs => $3))',
+  'select * from claim_tasks_v2($1, $2, make_interval(secs => $3), $4)',
 )
 
 /**
- * Claims up to `take` due tasks for `worker`, each under a lease. Every claim raises the generation. A worker is ready
+ * Claims up to `take` due tasks for `worker`, each under a lease. Every claim raises the generation. What waits for
+ * a model without room is left where it is. A worker is ready
  * for replies among them; where there are none, it need not be said.
  */
 export function claimTasks<Due extends Claimed | ClaimedReply = Claimed>(
@@ -47,7 +51,7 @@ export function claimTasks<Due extends Claimed | ClaimedReply = Claimed>(
   take: number,
   leaseMs: number,
 ): Promise<Due[]> {
-  return context.db.rows<Due>(claimTasksStatement, [worker, take, leaseMs / 1000])
+  return context.db.rows<Due>(claimTasksStatement, [worker, take, leaseMs / 1000, fullModels(context)])
 }
 
 const claimStartsStatement = statement(
@@ -62,7 +66,7 @@ export function claimStarts(
   take: number,
   leaseMs: number,
 ): Promise<(Claimed | ClaimedReply)[]> {
-  return context.db.rows(claimStartsStatement, [worker, take, leaseMs / 1000, []])
+  return context.db.rows(claimStartsStatement, [worker, take, leaseMs / 1000, fullModels(context)])
 }
 
 const extendLeasesStatement = statement(

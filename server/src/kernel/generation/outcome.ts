@@ -32,51 +32,29 @@ const awaitOperation = statement(
 )
 const requeueTask = statement(
   'requeue task',
-  'select requeue_task_v1($1, $2, $3, $4, make_interval(secs => $5)) as done',
+  'select requeue_task_v2($1, $2, $3, $4, make_interval(secs => $5), $6, $7) as done',
 )
-const doubtTask = statement('doubt task', 'select doubt_task_v1($1, $2, $3) as done')
-const attemptChannel = statement(
-  'channel on record',
-  `select a.channel_id from task t join attempt a on a.id = t.attempt_id and a.started_at = t.attempt_at
-   where t.id = $1`,
+const doubtTask = statement(
+  'doubt task',
+  'select doubt_task_v2($1, $2, $3, make_interval(secs => $4)) as done',
 )
-
 /**
- * An attempt that an earlier worker left behind without a word. Where repeating is free, or where nothing had
- * been sent yet, it goes back into the queue; otherwise nobody may send it again.
+ * Turns a provider's no into what happens next. Its own words stay with the attempt, for operators.
+ * @param channelId where it said so, if another channel is to be preferred from now on.
  */
-export async function settleLostAttempt(context: Context, task: Claimed, provider: Provider): Promise<void> {
-  const [attempt] = await context.db.rows<{ channel_id: bigint | null }>(attemptChannel, [task.id])
-  if (!attempt) throw new Error(`task ${task.id} has no record of its attempt`)
-  if (provider.repeatable || attempt.channel_id === null) {
-    await removeLeftovers(context, task, task.generation)
-    // A task that takes every worker down with it must not do so for ever.
-    if (task.attempts >= task.max_attempts)
-      await giveUp(context, task, 'unavailable', 'every worker was lost')
-    else await requeue(context, task, 'abandoned', 'the worker was lost', 0)
-  } else {
-    await context.db.rows(doubtTask, [
-      task.id,
-      task.generation,
-      'the worker was lost after the attempt was recorded',
-    ])
-    context.events.publish('task', task.id)
-  }
-}
-
-/** Turns a provider's no into what happens next. Its own words stay with the attempt, for operators. */
 export async function settleError(
   context: Context,
   task: Claimed,
   provider: Provider,
   error: unknown,
   signal: AbortSignal,
+  channelId: bigint | null = null,
 ): Promise<void> {
   // The lease is gone or the worker stops: whoever claims the task next decides.
   if (signal.aborted) return
   const kind: ProviderErrorKind =
     error instanceof ProviderError ? error.kind : provider.repeatable ? 'unavailable' : 'ambiguous'
-  const words = error instanceof Error ? error.message.slice(0, 2_000) : String(error)
+  const words = wordsOf(error)
   context.log.warn({ task: task.id, provider: provider.name, kind, error }, 'a provider refused a task')
   switch (kind) {
     case 'rejected':
@@ -102,15 +80,14 @@ export async function settleError(
         })
         return
       }
-      await tryAnew(context, task, words, error)
+      await tryAnew(context, task, words, error, channelId)
       return
     }
     case 'failed':
-      await tryAnew(context, task, words, error)
+      await tryAnew(context, task, words, error, channelId)
       return
     case 'ambiguous':
-      await context.db.rows(doubtTask, [task.id, task.generation, words])
-      context.events.publish('task', task.id)
+      await doubt(context, task, words, provider.find && isMade(task) ? FIRST_LOOK_MS : null)
       return
   }
 }
@@ -119,29 +96,71 @@ export async function settleError(
  * Another attempt on the same hold, later, as long as there are attempts left; the dead operation of this one goes
  * with it, so that what comes next is a new job at the vendor and not another look at the failed one.
  */
-async function tryAnew(context: Context, task: Claimed, words: string, error: unknown): Promise<void> {
+async function tryAnew(
+  context: Context,
+  task: Claimed,
+  words: string,
+  error: unknown,
+  channelId: bigint | null,
+): Promise<void> {
   if (task.attempts >= task.max_attempts) {
     await giveUp(context, task, 'unavailable', words)
     return
   }
   const afterMs = error instanceof ProviderError ? error.retryAfterMs : undefined
   const seconds = afterMs === undefined ? backoffSeconds(task.attempts) : afterMs / 1000
-  await requeue(context, task, 'failed', words, seconds)
+  await requeue(context, task, 'failed', words, seconds, { counts: true, refusedBy: channelId })
+}
+
+/** The first look at a job that may have been started; its request may still be on the way before. */
+export const FIRST_LOOK_MS = 5_000
+
+/** Whether a task makes things, as vendors can be asked for; what writes is gone with its stream. */
+const isMade = ({ kind }: Claimed): boolean => kind === 'image' || kind === 'video' || kind === 'custom'
+
+/**
+ * Nobody can say whether the attempt was done: it is never sent again. The vendor is asked for it after a while where it
+ * can be, and an operator or the deadline ends it otherwise.
+ *
+ * @param words why; null leaves on record what is there.
+ */
+export async function doubt(
+  context: Context,
+  task: Claimed,
+  words: string | null,
+  lookAfterMs: number | null,
+): Promise<void> {
+  const seconds = lookAfterMs === null ? null : lookAfterMs / 1000
+  await context.db.rows(doubtTask, [task.id, task.generation, words, seconds])
+  context.events.publish('task', task.id)
+}
+
+/** A provider's own words, as they are kept for operators. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 2_000) : String(error)
 }
 
 /** 1, 2, 4 … at most 60 seconds. */
-function backoffSeconds(attempt: number): number {
+export function backoffSeconds(attempt: number): number {
   return Math.min(60, 2 ** Math.max(0, attempt - 1))
 }
 
-async function requeue(
+/**
+ * Puts a task back into the queue after an attempt that is known not to have been done.
+ *
+ * @param attempt.counts whether it was one of the attempts that the task has.
+ * @param attempt.refusedBy the channel that would not have it, if another is to be preferred.
+ */
+export async function requeue(
   context: Context,
   task: Claimed,
   state: string,
   words: string,
   seconds: number,
+  attempt: { counts: boolean; refusedBy: bigint | null } = { counts: true, refusedBy: null },
 ): Promise<void> {
-  await context.db.rows(requeueTask, [task.id, task.generation, state, words, seconds])
+  const { counts, refusedBy } = attempt
+  await context.db.rows(requeueTask, [task.id, task.generation, state, words, seconds, counts, refusedBy])
   context.events.publish('queue')
 }
 

@@ -193,7 +193,7 @@ begin
     price_subject = p_price_subject, price_version = p_price_version, explanation = p_explanation,
     turn = take_turn_v1(p_account), due_at = now(), worker = null, generation = generation + 1, attempts = 0, progress = 0,
     attempt_id = null, attempt_at = null, attempt_generation = null, operation = null, remote_id = null, failure = null,
-    deadline = now() + p_time_allowed, updated_at = now(), finished_at = null
+    refused_by = '{}', look_at = null, deadline = now() + p_time_allowed, updated_at = now(), finished_at = null
   where id = p_task;
   update work set state = 'pending' where task_id = p_task;
   outcome := 'retried';
@@ -287,7 +287,7 @@ begin
     price_version = case when v_is_priced_anew then p_price_version else price_version end,
     cost = case when v_is_priced_anew then v_cost else cost end,
     charged = case when v_is_priced_anew then v_cost else cost end, explanation = p_explanation,
-    hold_id = v_hold, approved_by = null, attempts = 0, generation = generation + 1, due_at = now(),
+    hold_id = v_hold, approved_by = null, attempts = 0, refused_by = '{}', generation = generation + 1, due_at = now(),
     deadline = now() + p_time_allowed, updated_at = now()
   where id = p_task;
   update work set kind = p_kind, tool = p_input ->> 'tool', title = work_title_v1(p_input) where task_id = p_task;

@@ -13,6 +13,7 @@ import { isDeclined } from '../tools/template.ts'
 import type { Claimed } from './claim.ts'
 import type { Meter, Settlement } from './meter.ts'
 import { createMeter } from './meter.ts'
+import { NotAsked } from './not-asked.ts'
 
 // Tasks whose outcome is words: a text, or the content of a deck, which is then rendered.
 
@@ -44,7 +45,7 @@ export async function writeText(
 ): Promise<Writing> {
   const { input } = task
   const tool = context.preset.writingTools?.find(({ name }) => name === input.tool)
-  if (!tool) throw new ProviderError('unavailable', `the tool ${input.tool} is no longer offered`)
+  if (!tool) throw new NotAsked(`the tool ${input.tool} is no longer offered`)
   const job: TextJob = {
     kind: 'text',
     model: channel.vendorModel,
@@ -76,7 +77,7 @@ export async function writeDeck(
   options: CallOptions,
 ): Promise<Writing> {
   const { decks } = context
-  if (!decks) throw new ProviderError('unavailable', 'nobody renders decks here')
+  if (!decks) throw new NotAsked('nobody renders decks here')
   const fault = await lastFault(context, task)
   // What an attempt costs that came to no deck is the house's.
   const job = deckJob(task, channel, fault)
@@ -139,7 +140,8 @@ const lastFaultOfAttempts = statement(
 /** What was wrong with the deck of an earlier attempt of this series; null when there was none. */
 async function lastFault(context: Context, task: Claimed): Promise<string | null> {
   if (task.attempts < 2) return null
-  const values = [task.id, task.attempts, DECK_REFUSED]
+  // Every refusal of a channel is one more on record.
+  const values = [task.id, task.attempts + task.refused_by.length, DECK_REFUSED]
   const [row] = await context.db.rows<{ error: string }>(lastFaultOfAttempts, values)
   return row ? row.error.slice(DECK_REFUSED.length) : null
 }
@@ -151,7 +153,7 @@ async function write(
   options: CallOptions,
   expectedCharacters: number,
 ): Promise<Written & { settlement: Settlement | null }> {
-  if (!provider.write) throw new ProviderError('unavailable', `${provider.name} does not write`)
+  if (!provider.write) throw new NotAsked(`${provider.name} does not write`)
   const { connection, signal, progress } = options
   const meter = meterOf(task, job)
   const hangUp = new AbortController()

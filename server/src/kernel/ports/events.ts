@@ -3,9 +3,10 @@
  * subscribes first and then reads the row.
  *
  * - `task <id>`: the task changed; - `ended <id>`: it was taken out of its worker's hands; - `work`: tasks became due; - `account <id>`: its access changed;
- * - `catalog`: models, prices, settings or refused words changed; - `reply <id>`: somebody asked to stop the reply of this task, or it ended.
+ * - `catalog`: models, prices, settings or refused words changed; - `reply <id>`: somebody asked to stop the reply of this task, or it ended;
+ * - `vendor`: a vendor's gate opened or closed, or an operator had it tried again.
  */
-export type Topic = 'task' | 'ended' | 'queue' | 'account' | 'catalog' | 'reply'
+export type Topic = 'task' | 'ended' | 'queue' | 'account' | 'catalog' | 'reply' | 'vendor'
 
 export type Events = {
   /** Tells everybody, this process at once and the others within milliseconds. Call after the commit. */

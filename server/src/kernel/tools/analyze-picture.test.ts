@@ -10,6 +10,7 @@ import type { FakeVision } from '../../../test/fakes/vision-provider.ts'
 import { createFakeVision, END, failsWith, writes } from '../../../test/fakes/vision-provider.ts'
 import { statement } from '../../db/database.ts'
 import { aigentools } from '../../dialects/aigentools/dialect.ts'
+import { createVendorGates } from '../../limits/vendor-gates.ts'
 import { setModelState, setSetting } from '../catalog/administer.ts'
 import type { Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
@@ -44,6 +45,7 @@ before(async () => {
 after(() => site.close())
 beforeEach(async () => {
   for (const fake of [first, second]) Object.assign(fake, { asked: [], next: [] })
+  site.context.vendorGates = createVendorGates()
   actor = { accountId: (await createUser(site.context, units(5))).accountId }
 })
 
@@ -101,6 +103,9 @@ const withChannels = (
       provider,
       vendorModel: `${provider}-model`,
       weight,
+      priority: 10,
+      mostJobs: null,
+      startsPerMinute: null,
       connection:
         secret === undefined
           ? null
@@ -110,6 +115,7 @@ const withChannels = (
                 .seal(JSON.stringify({ secret, headers: { 'x-key': 'header-secret' } }))
                 .toString('base64'),
               options: {},
+              limits: {},
             },
     })),
   }))

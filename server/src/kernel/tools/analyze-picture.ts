@@ -1,10 +1,12 @@
 import sharp from 'sharp'
 import { statement } from '../../db/database.ts'
-import type { Channel } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
 import type { Actor, Context } from '../context.ts'
 import type { Failure } from '../errors.ts'
 import { refusal } from '../errors.ts'
+import { channelsOf, type Served } from '../generation/choose-channel.ts'
+import { enterFirst, enterUnrecorded } from '../generation/enter-channel.ts'
+import { NotAsked } from '../generation/not-asked.ts'
 import { checkWritten, RefusedByList } from '../moderation/check-words.ts'
 import { countRefusedRequest } from '../moderation/count-refusals.ts'
 import type { Provider, ProviderConnection, ProviderErrorKind, TextJob } from '../ports/provider.ts'
@@ -21,6 +23,8 @@ const SENT = { side: 1_024, format: 'jpeg' } as const
 const MOST_CHARACTERS = 20_000
 /** Over all channels together: somebody waits for the answer (facts/aigentools.md, 3.9). */
 const CAP_MS = 60_000
+/** How long it waits for a channel that has room. */
+const LONGEST_WAIT_MS = 10_000
 
 export type Analysis = { text: string; provider: string; templateVersion: number }
 
@@ -59,7 +63,7 @@ export async function analyzePicture(
 ): Promise<Analysis> {
   const template = findPictureTemplate(input.template, context.preset.templatesOff)
   if (!template) throw refusal('input_invalid', { field: 'template', problem: 'format' })
-  const channels = chooseChannels(context)
+  const channels = describersOf(context)
   if (channels.length === 0) {
     context.log.warn({}, 'no open vision model has a channel whose provider can write')
     throw refusal('analysis_failed', { reason: 'unavailable' })
@@ -88,25 +92,11 @@ async function noteDown(context: Context, id: bigint, { outcome, provider, usage
     .catch((error) => context.log.error({ error, analysis: id }, 'an analysis could not be noted down'))
 }
 
-type Served = { channel: Channel; provider: Provider; write: NonNullable<Provider['write']> }
-
-/** The channels of the default vision model: one drawn by weight, the others behind it in their order. */
-function chooseChannels(context: Context): Served[] {
+/** Who describes pictures by the default vision model, in the order in which they are to be asked. */
+function describersOf(context: Context): Served[] {
   const model = context.catalog.models().find((one) => one.kind === 'vision' && one.isDefault)
   if (model?.state !== 'open') return []
-  const served = model.channels.flatMap((channel): Served[] => {
-    const provider = context.providers.get(channel.provider)
-    if (!provider?.write || !provider.kinds.includes('vision')) return []
-    return [{ channel, provider, write: provider.write }]
-  })
-  const total = served.reduce((sum, { channel }) => sum + channel.weight, 0)
-  if (total === 0) return []
-  let place = context.ids.integer(1, total)
-  const first = served.findIndex(({ channel }) => {
-    place -= channel.weight
-    return place <= 0
-  })
-  return [...served.slice(first), ...served.slice(0, first)]
+  return channelsOf(context, model, ({ write, kinds }) => write !== undefined && kinds.includes('vision'))
 }
 
 type Request = Omit<TextJob, 'model'>
@@ -132,16 +122,24 @@ async function write(
   const cap = new AbortController()
   const timer = setTimeout(() => cap.abort(), capMs)
   try {
-    for (const served of channels) {
-      const connection = tryOpenConnection(context, served)
-      if (connection === undefined) continue
+    for (let rest = channels; rest.length > 0; ) {
+      const entered = await enterFirst(context, rest, (one) => enterUnrecorded(context, one), {
+        signal: cap.signal,
+        longestMs: Math.min(LONGEST_WAIT_MS, capMs),
+      })
+      if (!entered) break
+      const { served, entry } = entered
+      rest = rest.filter((one) => one !== served)
+      const connection = openConnection(context, served.channel)
       ending.provider = served.provider.name
       try {
         const text = await ask(served, connection, request, cap.signal, ending)
         checkWritten(context, text)
+        entry.end(null)
         ending.outcome = 'succeeded'
         return text
       } catch (error) {
+        entry.end(error)
         const reason = cap.signal.aborted ? 'deadline' : reasonOf(error, served.provider)
         const details = { provider: served.provider.name, reason, words: redact(error, connection) }
         context.log.warn(details, 'a provider did not describe a picture')
@@ -162,7 +160,7 @@ async function write(
 
 /** One call. @throws ProviderError, also for an answer that is none */
 async function ask(
-  { channel, write }: Served,
+  { channel, provider }: Served,
   connection: ProviderConnection | null,
   request: Request,
   cap: AbortSignal,
@@ -171,7 +169,8 @@ async function ask(
   const stop = new AbortController()
   const signal = AbortSignal.any([cap, stop.signal])
   try {
-    const parts = write({ ...request, model: channel.vendorModel }, { connection, signal })
+    const parts = provider.write?.({ ...request, model: channel.vendorModel }, { connection, signal })
+    if (!parts) throw new NotAsked(`${provider.name} does not write`)
     const written = await collectText(parts, { signal, mostCharacters: MOST_CHARACTERS })
     ending.usage = written.usage
     const text = written.text.trim()
@@ -183,16 +182,6 @@ async function ask(
   } finally {
     // A text that was cut goes on, and costs, until somebody says stop.
     stop.abort()
-  }
-}
-
-/** Undefined when it was sealed under another SECRET_KEY: that channel is as good as switched off. */
-function tryOpenConnection(context: Context, { channel }: Served): ProviderConnection | null | undefined {
-  try {
-    return openConnection(context, channel)
-  } catch (error) {
-    context.log.error({ error, channel: channel.id }, 'the connection of a channel cannot be decrypted')
-    return undefined
   }
 }
 
