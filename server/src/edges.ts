@@ -14,6 +14,8 @@ import { createKuaishou } from './platforms/kuaishou/kuaishou.ts'
 import { createToutiao } from './platforms/toutiao/toutiao.ts'
 import { createWechat } from './platforms/wechat/wechat.ts'
 import { createArk } from './providers/ark/ark.ts'
+import { createAutomatic1111 } from './providers/automatic1111/automatic1111.ts'
+import { createComfyUi } from './providers/comfyui/comfyui.ts'
 import { createDashScope } from './providers/dashscope/dashscope.ts'
 import { createHttpModel } from './providers/http-model/http-model.ts'
 import { createOpenAiCompatible } from './providers/openai/openai.ts'
@@ -30,9 +32,11 @@ export function createEdges(outbound: Outbound): {
     providers: [
       createSketch(),
       createOpenAiCompatible(outbound),
-      createHttpModel(outbound),
       createDashScope(outbound),
       createArk(outbound),
+      createComfyUi(outbound),
+      createAutomatic1111(outbound),
+      createHttpModel(outbound),
     ],
     gateways: [createEpay(outbound), createAlipay(outbound), createWechatPay(outbound), createSandbox()],
     platforms: [

@@ -275,7 +275,7 @@ describe('what is accepted', () => {
     ['a negative price', { credits_cost: -1 }, /credits_cost太小/],
     ['a price in words', { credits_cost: 'free' }, /credits_cost类型不正确/],
     ['an unknown kind', { config: { kind: 'smell' } }, /config.kind/],
-    ['a kind that the vendor does not make', { config: { kind: 'video' } }, /config.kind/],
+    ['a kind that the vendor makes only when told so', { config: { kind: 'video' } }, /config.kind/],
     ['a setting that would do nothing', { config: { mood: 'good' } }, /config.mood/],
     ['a temperature out of bounds', { config: { temperature: 3 } }, /config.temperature/],
     ['no name', { name: '  ' }, /名称不能为空/],

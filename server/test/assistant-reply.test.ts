@@ -17,7 +17,8 @@ import { providerFailure, until, withPart } from './contracts/stage.ts'
 import { createFakeProvider } from './fakes/provider.ts'
 import { breaksWith, writes } from './fakes/writing.ts'
 import { createLoopbackOutbound } from './providers/loopback-outbound.ts'
-import { chunk, startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { startOpenAiStandIn } from './providers/openai-stand-in.ts'
+import { chunk } from './providers/openai-wire.ts'
 
 let stage: AssistantStage
 before(async () => {

@@ -4,8 +4,12 @@ import type { Answer, Desk, Seen, VendorWire } from './vendor-stand-in.ts'
 const KEY = 'key-stand-in-0123456789/abc+def'
 export const DONE = 'data: [DONE]\n\n'
 
-/** The wire of OpenAI: chat as a stream of events, pictures as base64, edits as forms (protocols.md 5.1). */
+/**
+ * The wire of OpenAI: chat as a stream of events, pictures as base64, edits as forms, and clips as gateways make them
+ * (protocols.md 5.1).
+ */
 export function openAiWire({ areFilesInside = true } = {}): VendorWire {
+  const clips = new Map<string, Clip>()
   return {
     base: '/v1',
     key: KEY,
@@ -15,12 +19,14 @@ export function openAiWire({ areFilesInside = true } = {}): VendorWire {
     }),
     roleOf: ({ method, path }) => {
       if (method === 'POST') return 'submit'
-      return path.startsWith('/v1/videos/') ? 'poll' : 'other'
+      if (method !== 'GET' || !path.startsWith('/v1/videos/')) return 'other'
+      return path.endsWith('/content') ? 'download' : 'poll'
     },
     answer: (request, desk) => {
       if (request.path === '/v1/chat/completions') return answerChat(request)
       if (request.path === '/v1/images/generations') return answerPictures(request, desk, areFilesInside)
       if (request.path === '/v1/images/edits') return answerEdit(request, desk, areFilesInside)
+      if (request.path.startsWith('/v1/videos')) return answerClip(request, desk, clips)
       return { status: 404, json: refusal('Unknown request URL.', { code: 'unknown_url' }) }
     },
   }
@@ -96,4 +102,36 @@ function answerEdit(seen: Seen, desk: Desk, areFilesInside: boolean): Answer | P
     return { status: 400, json: refusal('Invalid image.', { code: 'invalid_image_file' }) }
   }
   return answerPictures(seen, desk, areFilesInside)
+}
+
+type Clip = { id: string; size: unknown; seconds: unknown; looks: number }
+
+/** A clip that is queued, then half done, and done at the third look. */
+async function answerClip(
+  { method, path, fields, files }: Seen,
+  desk: Desk,
+  clips: Map<string, Clip>,
+): Promise<Answer> {
+  const [, , , id, content] = path.split('/')
+  if (method === 'POST') {
+    const { prompt, size, seconds } = fields
+    const isSound = /^(4|8|12)$/.test(String(seconds)) && /^\d+x\d+$/.test(String(size)) && prompt !== ''
+    if (!isSound || files.some(({ name }) => name !== 'input_reference')) {
+      return { status: 400, json: refusal('Invalid value.', { code: 'invalid_value' }) }
+    }
+    const clip = { id: `video_${clips.size + 1}`, size, seconds, looks: 0 }
+    clips.set(clip.id, clip)
+    return { json: { id: clip.id, object: 'video', status: 'queued', progress: 0, size, seconds } }
+  }
+  const clip = clips.get(id ?? '')
+  if (!clip) return { status: 404, json: refusal('Video not found', { code: 'not_found' }) }
+  if (method === 'DELETE') {
+    clips.delete(clip.id)
+    return { json: { id, object: 'video.deleted', deleted: true } }
+  }
+  if (content === 'content') return { headers: { 'content-type': 'video/mp4' }, body: await desk.clip() }
+  clip.looks += 1
+  const status = ['queued', 'in_progress'][clip.looks - 1] ?? 'completed'
+  const progress = status === 'completed' ? 100 : (clip.looks - 1) * 50
+  return { json: { id, object: 'video', status, progress, size: clip.size, seconds: clip.seconds } }
 }

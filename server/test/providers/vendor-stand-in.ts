@@ -177,7 +177,7 @@ function headersOf({ headers, body }: Answer): Record<string, string> {
   return { 'content-type': body === undefined ? 'application/json' : 'text/html', ...headers }
 }
 
-async function send(response: ServerResponse, answer: Answer): Promise<void> {
+export async function send(response: ServerResponse, answer: Answer): Promise<void> {
   response.writeHead(answer.status ?? 200, headersOf(answer))
   const [first = '', ...rest] = piecesOf(answer)
   response.write(first)
@@ -203,7 +203,7 @@ function begin(response: ServerResponse, answer: Answer): void {
   response.write(Buffer.alloc(64 * 1024, ' '))
 }
 
-async function readRequest(request: IncomingMessage): Promise<Omit<Seen, 'role'>> {
+export async function readRequest(request: IncomingMessage): Promise<Omit<Seen, 'role'>> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const body = Buffer.concat(chunks)
@@ -237,7 +237,7 @@ export const aPicture = (width: number, height: number): Promise<Buffer> =>
 
 let made: Promise<Buffer> | undefined
 /** A real MP4; encoded once, because that takes a while. */
-const clip = (): Promise<Buffer> => {
+export const clip = (): Promise<Buffer> => {
   made ??= aClip()
   return made
 }

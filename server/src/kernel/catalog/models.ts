@@ -7,7 +7,7 @@ import type { Credits } from '../money.ts'
 import { credits, MOST_CREDITS } from '../money.ts'
 import type { Page, PageRequest } from '../paging.ts'
 import { toPage } from '../paging.ts'
-import type { Json } from '../ports/provider.ts'
+import type { Json, ProviderKind } from '../ports/provider.ts'
 import type { ModelState } from './catalog.ts'
 import type { ConnectionSecrets } from './connections.ts'
 import { checkConnection, sealSecrets } from './connections.ts'
@@ -317,6 +317,7 @@ async function serve(
   const makes = context.providers.get(provider)?.kinds
   if (makes && !makes.some((one) => one === makerOf(kind)))
     throw refusal('input_invalid', { field: 'kind', problem: 'format' })
+  checkKindAtAddress(context, provider, kind, serving)
   const connectionId =
     serving.connection === null
       ? null
@@ -324,6 +325,20 @@ async function serve(
   if (own && connectionId !== null && own.provider === provider && own.vendorModel === vendorModel) return
   await within.rows(closeChannels, [id])
   await within.rows(addChannel, [id, provider, vendorModel, connectionId])
+}
+
+/** Some vendors make a kind only where their connection says so. */
+function checkKindAtAddress(
+  context: Context,
+  provider: string,
+  kind: ModelKind,
+  { connection }: ServingChanges,
+): void {
+  if (!connection?.url) return
+  const { url, secret = '', headers = {}, options = {} } = connection
+  const given = { url, secret, headers, options }
+  if (context.providers.get(provider)?.problemWith?.(given, makerOf(kind) as ProviderKind))
+    throw refusal('input_invalid', { field: 'kind', problem: 'format' })
 }
 
 async function storeConnection(

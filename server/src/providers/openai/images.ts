@@ -34,7 +34,7 @@ export async function makePictures(outbound: Outbound, job: ImageJob, call: Call
   const outputs: Output[] = []
   let tokens: Tokens = { inputTokens: 0, outputTokens: 0 }
   while (outputs.length < job.count) {
-    const count = Math.min(job.count - outputs.length, to.options.picturesPerCall)
+    const count = Math.min(job.count - outputs.length, to.options.picturesPerCall, mostAtOnce(job.model))
     try {
       const made = await ask(outbound, { ...job, count }, to, call)
       outputs.push(...made.outputs)
@@ -57,6 +57,11 @@ const sumOf = (a: NonNullable<Tokens>, b: NonNullable<Tokens>): NonNullable<Toke
   inputTokens: a.inputTokens + b.inputTokens,
   outputTokens: a.outputTokens + b.outputTokens,
 })
+
+/** DALL·E 3, retired at OpenAI and alive at gateways, refuses every `n` but 1. */
+function mostAtOnce(model: string): number {
+  return model.startsWith('dall-e-3') ? 1 : MOST_PICTURES
+}
 
 /** One call; as many pictures as it was asked for. */
 async function ask(outbound: Outbound, job: ImageJob, to: Deployment, call: CallOptions): Promise<Made> {
@@ -114,6 +119,7 @@ function fieldsOf(job: ImageJob, options: OpenAiOptions): Record<string, unknown
     ...(size !== null && { size }),
     // GPT image models refuse it, so only those deployments get it whose operator says so.
     ...(options.responseFormat !== null && { response_format: options.responseFormat }),
+    ...options.pictureFields,
     ...options.extraBody,
   }
 }

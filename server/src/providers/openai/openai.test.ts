@@ -3,19 +3,16 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLoopbackOutbound } from '../../../test/providers/loopback-outbound.ts'
 import {
-  chunk,
-  DONE,
-  event,
   type Misbehaviour,
   type OpenAiStandIn,
-  picture,
   raw,
-  refusal,
   silence,
   startOpenAiStandIn,
   status,
 } from '../../../test/providers/openai-stand-in.ts'
-import { allParts, providerRefusal, testProvider } from '../../../test/providers/provider-suite.ts'
+import { chunk, DONE, event, refusal } from '../../../test/providers/openai-wire.ts'
+import { allParts, providerRefusal } from '../../../test/providers/provider-suite.ts'
+import { aPicture as picture } from '../../../test/providers/vendor-stand-in.ts'
 import { type Outbound, OutboundError } from '../../kernel/ports/outbound.ts'
 import {
   type CallOptions,
@@ -26,6 +23,7 @@ import {
   type Step,
   type TextJob,
   type TextPart,
+  type VideoJob,
 } from '../../kernel/ports/provider.ts'
 import { createOpenAiCompatible } from './openai.ts'
 import { chooseSize } from './size.ts'
@@ -55,30 +53,6 @@ const connectionTo = (url: string, secret: string, options: ProviderConnection['
   secret,
   headers: {},
   options,
-})
-
-testProvider('openai', async () => {
-  const standIn = await startOpenAiStandIn()
-  const source = { bytes: await picture(32, 24), mediaType: 'image/png' }
-  return {
-    provider: createOpenAiCompatible(createLoopbackOutbound()),
-    connection: connectionTo(standIn.url, standIn.key),
-    jobs: [
-      PICTURE,
-      { ...PICTURE, kind: 'image_edit', source },
-      TEXT,
-      { ...TEXT, kind: 'vision', messages: [{ role: 'user', text: '这是什么？', pictures: [source] }] },
-    ],
-    refused: [
-      { job: { ...PICTURE, count: 11 }, kind: 'rejected' },
-      { job: { ...PICTURE, prompt: ' ' }, kind: 'rejected' },
-      { job: { ...TEXT, messages: [], system: '' }, kind: 'rejected' },
-    ],
-    unreachable: connectionTo('http://127.0.0.1:1/v1', standIn.key),
-    holdNext: () => standIn.next.push(silence),
-    calls: () => standIn.seen.length,
-    close: standIn.close,
-  }
 })
 
 describe('the wire of openai', () => {
@@ -164,6 +138,9 @@ describe('the wire of openai', () => {
     { most_tokens: '100' },
     { image_size: 'large' },
     { timeout_seconds: 0 },
+    { quality: 'best' },
+    { videos: 'on', video_seconds: [] },
+    { videos: 'on', video_size: 'large' },
     { extra_body: { model: 'dearer' } },
   ] as ProviderConnection['options'][]) {
     test(`takes no options ${JSON.stringify(options)}, and says so to the operator`, async () => {
@@ -171,6 +148,78 @@ describe('the wire of openai', () => {
       await providerRefusal(write(call({ options })), 'unavailable')
       await providerRefusal(provider.start(PICTURE, call({ options })), 'unavailable')
       assert.equal(standIn.seen.length, before)
+    })
+  }
+
+  test('sends what an operator chose for texts and pictures, and what a model’s name calls for', async () => {
+    const job: TextJob = { ...TEXT, format: 'json', seed: 5 }
+    await write(call({ options: { json_mode: 'on', seed: 'on', reasoning_effort: 'high' } }), job)
+    const { response_format, seed, reasoning_effort } = seen().fields
+    assert.deepEqual([response_format, seed, reasoning_effort], [{ type: 'json_object' }, 5, 'high'])
+    await write(call(), { ...job, model: 'gpt-5-mini' })
+    const { model, messages, stream, stream_options, ...rest } = seen().fields
+    assert.deepEqual(rest, { max_tokens: 100, reasoning_effort: 'low' })
+    const options = { quality: 'high', background: 'opaque', output_format: 'webp', output_compression: 80 }
+    await provider.start(PICTURE, call({ options: { ...options, moderation: 'low' } }))
+    assert.partialDeepStrictEqual(seen().fields, { ...options, moderation: 'low' })
+    meet(status(200, { data: [{ b64_json: (await picture(8, 8)).toString('base64') }] }))
+    await provider.start({ ...PICTURE, model: 'dall-e-3', count: 1 }, call())
+    assert.equal(seen().fields.n, 1)
+  })
+
+  const clip: VideoJob = {
+    ...{
+      kind: 'video',
+      model: 'sora-2',
+      prompt: '海',
+      width: 700,
+      height: 1300,
+      seconds: 6,
+      fps: 24,
+      seed: 7,
+    },
+  }
+
+  test('makes clips only where an operator says that the deployment does', async () => {
+    const connection = connectionTo(standIn.url, standIn.key)
+    assert.match(provider.problemWith?.(connection, 'video') ?? '', /set the option videos to on/)
+    assert.equal(provider.problemWith?.({ ...connection, options: { videos: 'on' } }, 'video'), null)
+    assert.equal(provider.problemWith?.(connection, 'image'), null)
+    const before = standIn.seen.length
+    await providerRefusal(provider.start(clip, call()), 'unavailable')
+    assert.equal(standIn.seen.length, before)
+  })
+
+  test('asks for the nearest length and size of a clip, and hands it on for who has the key', async () => {
+    const options = call({ options: { videos: 'on', video_check_seconds: 3 } })
+    let step = await provider.start(clip, options)
+    assert.partialDeepStrictEqual(seen().fields, { seconds: '8', size: '720x1280', prompt: '海' })
+    const progress: (number | undefined)[] = []
+    for (let looks = 0; step.state === 'pending'; looks += 1) {
+      assert.ok(looks < 5)
+      assert.equal(step.checkAfterMs, 3_000)
+      progress.push(step.progress)
+      const { operation } = step
+      // An operator who turns clips off loses none that is being made.
+      const later = call({ options: { video_check_seconds: 3 } })
+      step = (await provider.check?.(operation, later)) ?? assert.fail()
+      assert.match(provider.remoteId?.(operation) ?? '', /^video_\d+$/)
+    }
+    assert.deepEqual(progress, [undefined, 0, 50])
+    const [output] = step.outputs
+    assert.ok(output && 'url' in output)
+    assert.match(output.url, /\/v1\/videos\/video_\d+\/content$/)
+    assert.deepEqual(output.headers, { authorization: `Bearer ${standIn.key}` })
+  })
+
+  for (const [video_failures, kind] of [
+    ['charged', 'rejected'],
+    ['free', 'failed'],
+  ] as const) {
+    test(`a clip that failed where failures are ${video_failures} is ${kind}`, async () => {
+      meet(status(200, { id: 'v', status: 'failed', ...refusal('out of memory', { type: 'server_error' }) }))
+      const options = call({ options: { videos: 'on', video_failures } })
+      await providerRefusal(provider.check?.({ id: 'v' }, options) ?? assert.fail(), kind)
     })
   }
 
@@ -185,7 +234,8 @@ describe('the wire of openai', () => {
     const bytes = await picture(32, 24)
     const job: ImageJob = { ...PICTURE, kind: 'image_edit', source: { bytes, mediaType: 'image/png' } }
     await provider.start({ ...job, negativePrompt: '人' }, call({ options: { image_field: 'image[]' } }))
-    assert.deepEqual(seen().files, [{ name: 'image[]', type: 'image/png', bytes: bytes.length }])
+    const [file] = seen().files
+    assert.partialDeepStrictEqual(file, { name: 'image[]', type: 'image/png', bytes })
     assert.deepEqual(seen().fields, {
       model: 'gpt-image-1.5',
       // Forms have line breaks of two characters.

@@ -47,7 +47,7 @@ export function chooseSize(
 const textOf = ({ width, height }: Size): string => `${width}x${height}`
 
 /** The closest shape; among equal shapes the closest area. */
-function nearest(wanted: Size, sizes: readonly Size[]): Size {
+export function nearest(wanted: Size, sizes: readonly Size[]): Size {
   const apart = (a: number, b: number): number => Math.abs(Math.log(a / b))
   const far = (size: Size): number =>
     apart(size.width / size.height, wanted.width / wanted.height) * 1_000 +

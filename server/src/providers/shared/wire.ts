@@ -163,3 +163,14 @@ function unanswered({ vendor }: Wire, error: unknown): ProviderError {
 export function notUnderstood({ vendor }: Wire, how: string): ProviderError {
   return new ProviderError('ambiguous', `${vendor}: it answered ${how}`)
 }
+
+/**
+ * What went wrong while a job was asked after says nothing about the job: it is asked after again. What the vendor says
+ * about the job itself does not come here.
+ */
+export function toBeAskedAgain({ kind, message, retryAfterMs, cause }: ProviderError): ProviderError {
+  return new ProviderError(kind === 'throttled' ? kind : 'unavailable', message, {
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    cause,
+  })
+}

@@ -21,6 +21,10 @@ export type ChatOptions = {
   /** In place of the job's own; null for that. */
   temperature: number | null
   isUsageAsked: boolean
+  /** `response_format: json_object` for jobs that must be one JSON object. */
+  isJsonAsked?: boolean
+  /** The seed of a job that has one. */
+  isSeedSent?: boolean
   extraBody: { readonly [name: string]: Json }
 }
 
@@ -59,6 +63,8 @@ function requestBody(job: TextJob, options: ChatOptions): object {
       [options.maxTokensField]: Math.min(job.maxTokens, options.mostTokens ?? job.maxTokens),
     }),
     ...(options.isTemperatureSent && { temperature: options.temperature ?? job.temperature }),
+    ...(options.isJsonAsked && job.format === 'json' && { response_format: { type: 'json_object' } }),
+    ...(options.isSeedSent && job.seed !== undefined && { seed: job.seed }),
     ...options.extraBody,
   }
 }
