@@ -341,6 +341,24 @@ export function testVendor(name: string, setup: () => Promise<VendorBench>): voi
       }
     })
 
+    test('a job whose answer broke off is found by our name of it, and no other is', async (context) => {
+      const { find } = bench.provider
+      if (!find) return context.skip('it cannot be asked by our name of a job')
+      for (const [at, job] of bench.jobs.entries()) {
+        if (isText(job)) continue
+        const call = options({ reference: `lost-${at}-${Math.trunc(performance.now())}` })
+        await meet(job, { does: 'cut' }, call)
+        const accepted = bench.standIn.accepted()
+        const found = await find(job, call)
+        assert.ok(found.state !== 'not_done', `${job.kind} is at the vendor`)
+        await finish(found)
+        // A vendor that cannot be sure says so, and an operator decides.
+        const none = await find(job, options({ reference: `${call.reference}-other` })).catch(refused)
+        assert.ok(none instanceof ProviderError || none.state === 'not_done', `${job.kind} is nobody's`)
+        assert.equal(bench.standIn.accepted(), accepted, 'looking orders nothing')
+      }
+    })
+
     test('says what a job took, where the wire does', async () => {
       for (const job of bench.jobs) {
         const { usage } = bench.words(job)
@@ -407,6 +425,11 @@ export function testVendor(name: string, setup: () => Promise<VendorBench>): voi
       return found
     }
   })
+}
+
+function refused(error: unknown): ProviderError {
+  assert.ok(error instanceof ProviderError, `threw ${error}`)
+  return error
 }
 
 const isStep = (value: unknown): value is Step =>

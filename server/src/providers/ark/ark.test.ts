@@ -286,6 +286,11 @@ describe('the wire of ark', () => {
   test('writes without thinking unless an operator wants it, also where the address names its version', async () => {
     await allParts(provider.write?.(TEXT, call({}, '/api/v3')))
     await allParts(provider.write?.(TEXT, call({ thinking: 'off', text_body: { top_p: 0.5 } })))
+    for (const json_mode of ['off', 'on']) {
+      await allParts(provider.write?.({ ...TEXT, format: 'json' }, call({ json_mode })))
+      const format = sent().at(-1)?.response_format
+      assert.deepEqual(format, json_mode === 'on' ? { type: 'json_object' } : undefined)
+    }
     const [first, second] = sent()
     assert.partialDeepStrictEqual(first, { thinking: { type: 'disabled' }, max_tokens: 100 })
     assert.ok(second && !('thinking' in second) && second.top_p === 0.5)

@@ -44,6 +44,7 @@ const VENDOR = 'ark'
 const NAMES = [
   'max_tokens_field',
   'most_tokens',
+  'json_mode',
   'thinking',
   'text_body',
   'image_size',
@@ -83,6 +84,7 @@ export function readOptions({ options }: Pick<ProviderConnection, 'options'>): A
       isTemperatureSent: true,
       temperature: null,
       isUsageAsked: true,
+      isJsonAsked: choose(VENDOR, options, 'json_mode', ['off', 'on']) === 'on',
       extraBody: {
         ...readThinking(options),
         ...readExtraBody(VENDOR, options, ['model', 'messages', 'stream', 'thinking'], 'text_body'),

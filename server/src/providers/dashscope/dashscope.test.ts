@@ -381,6 +381,11 @@ describe('the wire of dashscope', () => {
       assert.equal(parts.at(-1)?.type, 'end')
       assert.equal(standIn.seen.at(-1)?.path, '/compatible-mode/v1/chat/completions')
     }
+    for (const json_mode of ['off', 'on']) {
+      await allParts(provider.write?.({ ...TEXT, format: 'json' }, call({ json_mode })))
+      const format = sent().at(-1)?.response_format
+      assert.deepEqual(format, json_mode === 'on' ? { type: 'json_object' } : undefined)
+    }
     assert.partialDeepStrictEqual(sent()[0], { temperature: 1.99, max_tokens: 100, enable_thinking: false })
   })
 

@@ -47,6 +47,7 @@ const VENDOR = 'dashscope'
 const NAMES = [
   'max_tokens_field',
   'most_tokens',
+  'json_mode',
   'text_body',
   'picture_wire',
   'sync_path',
@@ -91,6 +92,7 @@ export function readOptions({ options }: Pick<ProviderConnection, 'options'>): D
       isTemperatureSent: true,
       temperature: null,
       isUsageAsked: true,
+      isJsonAsked: choose(VENDOR, options, 'json_mode', ['off', 'on']) === 'on',
       extraBody: readExtraBody(VENDOR, options, ['model', 'messages', 'stream'], 'text_body'),
     },
     pictureWire: choose(VENDOR, options, 'picture_wire', ['model', 'sync', 'async']),

@@ -24,12 +24,14 @@ export type OpenAiOptions = Omit<ChatOptions, 'isTemperatureSent'> & {
   pictureFields: Readonly<Record<string, Json>>
   /** 1…10; a job of more is several calls, one after another. */
   picturesPerCall: number
-  videos: VideoOptions | null
+  videos: VideoOptions
   /** Over one call, in milliseconds. */
   timeoutMs: number
 }
 
 export type VideoOptions = {
+  /** Off, no clip is started; one that was started before is asked after all the same. */
+  isOn: boolean
   /** The sizes to choose from; null for any. */
   sizes: readonly Size[] | null
   /** The lengths to choose from; null for any. */
@@ -92,7 +94,7 @@ export function readOptions({ url, options }: ProviderConnection): OpenAiOptions
     isJsonAsked: choose('openai', options, 'json_mode', ['off', 'on']) === 'on',
     isSeedSent: choose('openai', options, 'seed', ['off', 'on']) === 'on',
     pictureFields: readPictureFields(options),
-    videos: choose('openai', options, 'videos', ['off', 'on']) === 'on' ? readVideos(options) : null,
+    videos: readVideos(options),
     mostTokens: readMostTokens(options.most_tokens),
     isUsageAsked: choose('openai', options, 'stream_usage', ['on', 'off']) === 'on',
     imageSize: readImageSize(options.image_size),
@@ -112,7 +114,8 @@ export function readOptions({ url, options }: ProviderConnection): OpenAiOptions
 /** What is wrong with the options, in a sentence; null when nothing is. */
 export function problemWith(connection: ProviderConnection, kind: ProviderKind): string | null {
   return problemOf(() => {
-    if (readOptions(connection).videos === null && kind === 'video') throw wrongOption(VIDEOS_OFF)
+    const { videos } = readOptions(connection)
+    if (kind === 'video' && !videos.isOn) throw wrongOption(VIDEOS_OFF)
   })
 }
 
@@ -169,6 +172,7 @@ function readVideos(options: ProviderConnection['options']): VideoOptions {
   const { video_size: size = VIDEO_SIZES, video_seconds: seconds = VIDEO_SECONDS } = options
   const checks = { least: 1, most: 600, fallback: 10 }
   return {
+    isOn: choose('openai', options, 'videos', ['off', 'on']) === 'on',
     sizes:
       size === 'exact'
         ? null

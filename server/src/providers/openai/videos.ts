@@ -12,7 +12,7 @@ import { isObject, parseJson, textOf } from '../shared/json.ts'
 import { hasError, refusalInside, refusalOf } from '../shared/openai/refusal.ts'
 import { ask, checkWaiting, notUnderstood, send, toBeAskedAgain } from '../shared/wire.ts'
 import { type Deployment, readDeployment } from './call.ts'
-import { VIDEOS_OFF, type VideoOptions } from './options.ts'
+import { VIDEOS_OFF } from './options.ts'
 import { nearest } from './size.ts'
 
 /** What is said of a clip; the clip itself never comes inside it. */
@@ -20,18 +20,19 @@ const MAX_BYTES = 1024 * 1024
 const CANCEL_WITHIN_MS = 10_000
 
 type Clip = { id: string }
-type Videos = Deployment & { videos: VideoOptions }
 
 /** Starts a clip by `POST /videos` (protocols.md 5.1). Throws `ProviderError`. */
 export async function startClip(outbound: Outbound, job: VideoJob, call: CallOptions): Promise<Step> {
   checkWaiting('openai', call)
-  const to = readVideosOf(call.connection)
+  const to = readDeployment(call.connection)
+  const { videos } = to.options
+  if (!videos.isOn) throw new ProviderError('unavailable', VIDEOS_OFF)
   if (job.prompt.trim() === '') throw new ProviderError('rejected', 'A prompt is needed.')
-  const size = to.videos.sizes ? nearest(job, to.videos.sizes) : job
+  const size = videos.sizes ? nearest(job, videos.sizes) : job
   const fields = {
     model: job.model,
     prompt: job.prompt,
-    seconds: String(nearestLength(job.seconds, to.videos.seconds)),
+    seconds: String(nearestLength(job.seconds, videos.seconds)),
     size: `${size.width}x${size.height}`,
     ...Object.fromEntries(
       Object.entries(to.options.extraBody).map(([name, value]) => [
@@ -48,12 +49,12 @@ export async function startClip(outbound: Outbound, job: VideoJob, call: CallOpt
   if (reply.status < 200 || reply.status >= 300) throw refusalOf(to, reply, answer)
   const clip = readClip(answer)
   if (!clip) throw hasError(answer) ? refusalInside(to, answer) : notUnderstood(to, 'without naming its job')
-  return { state: 'pending', operation: clip, checkAfterMs: to.videos.checkEveryMs }
+  return { state: 'pending', operation: clip, checkAfterMs: videos.checkEveryMs }
 }
 
 /** Asks after a clip. Whatever is no word about the clip itself has it asked after again. Throws `ProviderError`. */
 export async function checkClip(outbound: Outbound, operation: Json, call: CallOptions): Promise<Step> {
-  const to = readVideosOf(call.connection)
+  const to = readDeployment(call.connection)
   const clip = readClip(operation)
   if (!clip) throw new ProviderError('ambiguous', 'openai: the operation names no job')
   const path = `videos/${encodeURIComponent(clip.id)}`
@@ -77,7 +78,7 @@ export async function checkClip(outbound: Outbound, operation: Json, call: CallO
   return {
     state: 'pending',
     operation: clip,
-    checkAfterMs: to.videos.checkEveryMs,
+    checkAfterMs: to.options.videos.checkEveryMs,
     ...(isTold && { progress: Math.min(99, Math.floor(progress)) }),
   }
 }
@@ -100,18 +101,11 @@ export function readClip(value: unknown): Clip | null {
   return isObject(value) && typeof value.id === 'string' && value.id !== '' ? { id: value.id } : null
 }
 
-function readVideosOf(connection: ProviderConnection | null): Videos {
-  const to = readDeployment(connection)
-  const { videos } = to.options
-  if (videos === null) throw new ProviderError('unavailable', VIDEOS_OFF)
-  return { ...to, videos }
-}
-
 /** It has ended, so nobody needs to look; but it may have been charged, and then another one would cost again. */
-function failureOf(to: Videos, answer: unknown): ProviderError {
+function failureOf(to: Deployment, answer: unknown): ProviderError {
   const { kind, message } = refusalInside(to, answer)
   if (kind === 'content') return new ProviderError('content', message)
-  return new ProviderError(to.videos.isFailureFree ? 'failed' : 'rejected', message)
+  return new ProviderError(to.options.videos.isFailureFree ? 'failed' : 'rejected', message)
 }
 
 /** The closest of the lengths, the longer one of two that are as close. */
