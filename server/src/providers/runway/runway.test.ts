@@ -194,6 +194,19 @@ describe('the wire of runway', () => {
     cost: { credits: 0 },
     ...more,
   })
+  test('is not made anew while one of its starts is in doubt', async () => {
+    for (const [second, kind] of [
+      [{ status: 500 }, 'ambiguous'],
+      [no(429, 'You have reached your daily limit.'), 'failed'],
+    ] as const) {
+      meet((good) => good)
+      meet(second)
+      const step = await started({ ...PICTURE, count: 3 })
+      wire.ends.push({ output: undefined, ...failed('INTERNAL.BAD_OUTPUT.CODE01') })
+      await providerRefusal(finish(step), kind)
+    }
+  })
+
   const ends: readonly [string, object, ProviderErrorKind][] = [
     ['SAFETY.INPUT.TEXT', failed('SAFETY.INPUT.TEXT', { cost: { credits: 60 } }), 'content'],
     ['SAFETY.OUTPUT.VIDEO', failed('SAFETY.OUTPUT.VIDEO'), 'content'],

@@ -25,8 +25,11 @@ const CHECK_AFTER_MS = 6_000
 const MOST_PICTURES = 10
 const MOST_SEED = 2_147_483_647
 
-/** The tasks of one job: one for a clip, one for each picture. */
-type Operation = { ids: string[]; kind: 'clip' | 'picture'; seconds: number }
+/**
+ * The tasks of one job: one for a clip, one for each picture. `isOneInDoubt` where the start that ended the row may have
+ * made one more, which nobody can ask after.
+ */
+type Operation = { ids: string[]; kind: 'clip' | 'picture'; seconds: number; isOneInDoubt: boolean }
 type Request = { path: string; body: object }
 
 /** Starts a clip by `POST v1/image_to_video` or `v1/text_to_video` (protocols.md 5.4). Throws `ProviderError`. */
@@ -53,7 +56,7 @@ export async function startClip(outbound: Outbound, job: VideoJob, call: CallOpt
   }
   const path = promptImage === undefined ? 'v1/text_to_video' : 'v1/image_to_video'
   const id = await startTask(outbound, { path, body }, to, call)
-  return pending({ ids: [id], kind: 'clip', seconds })
+  return pending({ ids: [id], kind: 'clip', seconds, isOneInDoubt: false })
 }
 
 /**
@@ -79,6 +82,7 @@ export async function startPictures(outbound: Outbound, job: ImageJob, call: Cal
   demand(job.kind === 'image' || job.source !== undefined, 'Picture-to-picture needs a source picture.')
   const uri = job.source && (await giveInput(outbound, job.source, to, call))
   const ids: string[] = []
+  let isOneInDoubt = false
   while (ids.length < job.count) {
     const seed = ((job.seed - 1 + ids.length) % MOST_SEED) + 1
     const body = {
@@ -95,10 +99,11 @@ export async function startPictures(outbound: Outbound, job: ImageJob, call: Cal
       if (ids.length === 0 || !(error instanceof ProviderError)) throw error
       if (call.signal.aborted)
         throw new ProviderError('ambiguous', `runway: called off after ${ids.length} starts`)
+      isOneInDoubt = error.kind === 'ambiguous'
       break
     }
   }
-  return pending({ ids, kind: 'picture', seconds: 0 })
+  return pending({ ids, kind: 'picture', seconds: 0, isOneInDoubt })
 }
 
 async function startTask(
@@ -143,7 +148,12 @@ export async function checkTasks(outbound: Outbound, operation: Json, call: Call
   }
   const outputs = looks.flatMap((one) => (one.state === 'done' ? one.outputs : []))
   const failure = looks.find((one) => one.state === 'over')
-  if (outputs.length === 0) throw failure?.error ?? notUnderstood(to, 'without a result')
+  if (outputs.length === 0) {
+    // A new attempt makes all of them again, so none of them may be in doubt.
+    if (failure?.error.kind === 'failed' && running.isOneInDoubt)
+      throw notUnderstood(to, `without a result (${failure.error.message}), and one start is in doubt`)
+    throw failure?.error ?? notUnderstood(to, 'without a result')
+  }
   const usage = running.kind === 'clip' ? { seconds: running.seconds } : { pictures: outputs.length }
   return { state: 'done', outputs, usage }
 }
@@ -204,6 +214,7 @@ function readOperation(operation: Json): Operation {
     ids: operation.ids.map(textOf),
     kind: operation.kind === 'picture' ? 'picture' : 'clip',
     seconds: Number(operation.seconds),
+    isOneInDoubt: operation.isOneInDoubt === true,
   }
 }
 
