@@ -76,6 +76,9 @@ export interface Analysis {
 }
 
 export interface Attempt {
+  call_off_due_at: Date | null;
+  call_offs: Generated<number>;
+  called_off_at: Date | null;
   channel_id: bigint | null;
   ended_at: Date | null;
   error: string | null;

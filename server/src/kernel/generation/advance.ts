@@ -10,6 +10,7 @@ import type { CallOptions, Provider, ProviderJob, Step } from '../ports/provider
 import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
+import { signalAfter } from './call-off.ts'
 import type { Claimed, ClaimedReply } from './claim.ts'
 import { complete, giveUp, keepPending, settleError, settleLostAttempt } from './outcome.ts'
 import { callOptions } from './progress.ts'
@@ -122,7 +123,9 @@ async function prepareCall(
       })
     default: {
       const job = await toJob(context, task, channel)
-      return () => provider.start(job, options)
+      // A cancel that comes while a paid job is being sent waits for its name: without it nobody could call it off.
+      const signal = provider.cancel && !provider.repeatable ? signalAfter(options.signal) : options.signal
+      return () => provider.start(job, { ...options, signal })
     }
   }
 }
