@@ -432,6 +432,21 @@ export const PLANTED: readonly Planted[] = [
     caughtBy: reconcile('an operator finds the doubtful, and ends their doubt once'),
   },
   {
+    name: 'orphan-forgotten',
+    costs: 'A job that started while its task was canceled is made and paid for, and nobody knows of it.',
+    changes: [
+      change(
+        OUTCOME,
+        'if (!kept?.done && task.operation === null) await keepOrphan',
+        'if (!kept) await keepOrphan',
+      ),
+    ],
+    caughtBy: {
+      file: 'server/src/kernel/generation/call-off.test.ts',
+      test: 'a job whose task is canceled while it is being started is called off',
+    },
+  },
+  {
     name: 'unforeseen-error-sends-again',
     costs: 'A connection that broke after the request was sent makes the house buy the same picture again.',
     changes: [

@@ -94,6 +94,9 @@ export interface AskShare {
 }
 
 export interface Attempt {
+  call_off_due_at: Date | null;
+  call_offs: Generated<number>;
+  called_off_at: Date | null;
   channel_id: bigint | null;
   credential: string | null;
   ended_at: Date | null;

@@ -1,6 +1,7 @@
 import type { Runner } from 'graphile-worker'
 import { Logger, parseCronItems, run } from 'graphile-worker'
 import type { Context } from '../kernel/context.ts'
+import { callOffOrphans } from '../kernel/generation/call-off.ts'
 import { lookAgain } from '../kernel/generation/reconcile.ts'
 import { sweepTasks } from '../kernel/generation/sweep.ts'
 import { pollOrders } from '../kernel/payments/ask-gateway.ts'
@@ -45,13 +46,15 @@ export async function startScheduledJobs(context: Context): Promise<Runner> {
 const EVERY_MS = 1_000
 
 /**
- * Ends overdue tasks, has jobs in doubt looked for and asks after unpaid orders every second in every worker process:
+ * Ends overdue tasks, has jobs in doubt looked for, calls off what nobody waits for and asks after unpaid orders every
+ * second in every worker process:
  * their moments are in seconds, finer than cron, and all are safe to run anywhere at once.
  */
 export function startSweepers(context: Context): () => void {
   const stops = [
     everySecond(context, 'overdue tasks could not be swept', () => sweepTasks(context)),
     everySecond(context, 'jobs in doubt could not be looked for', () => lookAgain(context)),
+    everySecond(context, 'jobs at vendors could not be called off', () => callOffOrphans(context)),
     everySecond(context, 'unpaid orders could not be polled', () => pollOrders(context)),
   ]
   return () => {

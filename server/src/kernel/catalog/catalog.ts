@@ -130,6 +130,17 @@ export async function everyChannel(
   }))
 }
 
+const readChannelById = statement(
+  'channel by id',
+  `select ${CHANNEL_JSON} as channel from channel c left join connection k on k.id = c.connection_id where c.id = $1`,
+)
+
+/** A channel, also one that has been turned off; null when there is none. */
+export async function channelById(db: Database, id: bigint): Promise<Channel | null> {
+  const [row] = await db.rows<{ channel: ChannelJson }>(readChannelById, [id])
+  return row ? toChannel(row.channel) : null
+}
+
 const readModels = statement(
   'read models',
   `select m.id, m.name, m.title, m.vendor, m.kind, m.state, m.is_default, m.declaration,

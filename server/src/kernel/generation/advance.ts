@@ -12,6 +12,7 @@ import { ProviderError } from '../ports/provider.ts'
 import { InvalidDeck } from '../tools/deck/read-deck.ts'
 import { readStored } from '../uploads/take-picture.ts'
 import type { Asking } from './asking.ts'
+import { signalAfter } from './call-off.ts'
 import { channelsOf, chooseChannels, type Served } from './choose-channel.ts'
 import type { Claimed, ClaimedReply } from './claim.ts'
 import { type Entry, enterChannel } from './enter-channel.ts'
@@ -185,9 +186,11 @@ async function prepareCall(
       }
     default: {
       const job = await toJob(context, task, channel)
+      // A cancel that comes while a paid job is being sent waits for its name: without it nobody could call it off.
+      const signal = provider.cancel && !provider.repeatable ? signalAfter(options.signal) : options.signal
       return async () => {
         checkBeforeCall(context, textsOfJob(job))
-        return provider.start(job, options)
+        return provider.start(job, { ...options, signal })
       }
     }
   }

@@ -11,6 +11,7 @@ import { UnfitOutput } from '../works/inspect.ts'
 import { removeLeftovers } from '../works/remove-leftovers.ts'
 import type { StoredFile } from '../works/store-outputs.ts'
 import { storeOutputs } from '../works/store-outputs.ts'
+import { keepOrphan } from './call-off.ts'
 import type { Claimed } from './claim.ts'
 import { learnFrom } from './estimate.ts'
 import { keepAsking } from './keep-asking.ts'
@@ -314,6 +315,7 @@ export async function keepPending(
     Math.min(99, progress),
     afterMs / 1000,
   ]
-  await persist<Ended>(context, signal, awaitOperation, values)
+  const [kept] = await persist<Ended>(context, signal, awaitOperation, values)
+  if (!kept?.done && task.operation === null) await keepOrphan(context, task, operation)
   context.events.publish('task', task.id)
 }
