@@ -98,6 +98,17 @@ test('jobs and starts are counted over sites: what the others have, and what no 
   assert.equal(typeof gates.enter(KEY, { ...capped, jobs: null }, 62_001), 'object')
 })
 
+test('a site that cannot get in is known to share the credential: the others tell what they give back', () => {
+  const gates = createVendorGates()
+  const capped = { ...here, jobs: 1 }
+  enter(gates, 0, capped).sent(0, 1)
+  assert.deepEqual(gates.shared('here'), [])
+  assert.equal(typeof gates.enter(KEY, { ...capped, site: 'there' }, 0), 'number')
+  assert.deepEqual(gates.shared('here'), [KEY])
+  gates.setUnderWay(KEY, 'here', 0)
+  enter(gates, 0, { ...capped, site: 'there' })
+})
+
 test('what another process has seen is taken over where it is worse', () => {
   const gates = createVendorGates()
   const seen = { state: 'open', failures: 5, openings: 3, openUntil: 8_000, throttledUntil: 0 } as const

@@ -48,6 +48,8 @@ export function createVendorGates(): VendorGates {
       const gate = gateOf(credential)
       const wait = waitFor(gate, now)
       if (wait > 0) return wait
+      // Who only waits is known too: the others then tell what they have given back.
+      countOf(gate, demand.site)
       const elsewhere = takenElsewhere(gate, demand, now)
       if (demand.jobs !== null && elsewhere.jobs >= demand.jobs) return ASK_AGAIN_MS
       if (demand.startsPerMinute !== null && elsewhere.starts >= demand.startsPerMinute) {
