@@ -82,20 +82,34 @@ test('jobs and starts are counted over sites: what the others have, and what no 
   const gates = createVendorGates()
   const capped = { ...here, jobs: 3, startsPerMinute: 4 }
   const there = { ...capped, site: 'there' }
-  enter(gates, 0, capped).sent(0, 2)
+  enter(gates, 0, capped).sent(0, { jobs: 2, at: 1 })
   assert.deepEqual(enter(gates, 0, there).elsewhere, { jobs: 2, starts: 1 })
   const unrecorded = { ...there, isRecorded: false }
   // Two here and one there that is just going out: full for whoever counts for himself.
   assert.equal(typeof gates.enter(KEY, unrecorded, 0), 'number')
-  gates.setUnderWay(KEY, 'here', 0)
+  gates.setUnderWay(KEY, 'here', { jobs: 3, at: 0 })
+  gates.setUnderWay(KEY, 'here', { jobs: 0, at: 2 })
   const look = enter(gates, 0, unrecorded)
   look.sent(0, null)
   assert.deepEqual(enter(gates, 0, capped).elsewhere, { jobs: 2, starts: 1 })
   look.end('answered', 1)
   assert.deepEqual(gates.shared('here'), [KEY])
-  for (let times = 0; times < 4; times += 1) enter(gates, 1_000, { ...there, jobs: null }).sent(1_000, 0)
+  for (let times = 0; times < 4; times += 1)
+    enter(gates, 1_000, { ...there, jobs: null }).sent(1_000, { jobs: 0, at: 9 })
   assert.equal(gates.enter(KEY, { ...capped, jobs: null }, 2_000), 60_000 - 1_000 + 0)
   assert.equal(typeof gates.enter(KEY, { ...capped, jobs: null }, 62_001), 'object')
+})
+
+test('a site that cannot get in is known to share the credential: the others tell what they give back', () => {
+  const gates = createVendorGates()
+  const capped = { ...here, jobs: 1 }
+  enter(gates, 0, capped).sent(0, { jobs: 1, at: 1 })
+  assert.deepEqual(gates.shared('here'), [])
+  assert.equal(typeof gates.enter(KEY, { ...capped, site: 'there' }, 0), 'number')
+  assert.deepEqual(gates.shared('here'), [KEY])
+  gates.setUnderWay(KEY, 'here', { jobs: 3, at: 0 })
+  gates.setUnderWay(KEY, 'here', { jobs: 0, at: 2 })
+  enter(gates, 0, { ...capped, site: 'there' })
 })
 
 test('what another process has seen is taken over where it is worse', () => {

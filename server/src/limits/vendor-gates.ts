@@ -1,4 +1,4 @@
-import type { CallEnd, Demand, GateState, Pass, VendorGates } from '../kernel/ports/vendor-gates.ts'
+import type { CallEnd, Counted, Demand, GateState, Pass, VendorGates } from '../kernel/ports/vendor-gates.ts'
 
 /**
  * So many calls in a row without an answer open a gate. Fewer would cut a vendor off that answers nine calls of ten; more
@@ -16,7 +16,7 @@ const ASK_AGAIN_MS = 500
 /** A minute of starts, with a second more: calls take a different time each on their way. */
 const WINDOW_MS = 61_000
 
-type SiteCount = { underWay: number; entering: number; unrecorded: number }
+type SiteCount = { underWay: number; countedAt: number; entering: number; unrecorded: number }
 type Gate = Omit<GateState, 'state'> & {
   /** Until when somebody is seeing whether the vendor is back; 0 when nobody is. */
   probeUntil: number
@@ -48,6 +48,8 @@ export function createVendorGates(): VendorGates {
       const gate = gateOf(credential)
       const wait = waitFor(gate, now)
       if (wait > 0) return wait
+      // Who only waits is known too: the others then tell what they have given back.
+      countOf(gate, demand.site)
       const elsewhere = takenElsewhere(gate, demand, now)
       if (demand.jobs !== null && elsewhere.jobs >= demand.jobs) return ASK_AGAIN_MS
       if (demand.startsPerMinute !== null && elsewhere.starts >= demand.startsPerMinute) {
@@ -63,9 +65,7 @@ export function createVendorGates(): VendorGates {
       gate.throttledUntil = Math.max(gate.throttledUntil, now + (forMs ?? usual))
       return gate.throttledUntil - now
     },
-    setUnderWay: (credential, site, jobs) => {
-      countOf(gateOf(credential), site).underWay = jobs
-    },
+    setUnderWay: (credential, site, underWay) => setCount(countOf(gateOf(credential), site), underWay),
     shared: (site) =>
       [...gates]
         .filter(([, { sites }]) => sites.size > 1 && sites.has(site))
@@ -89,9 +89,16 @@ export function createVendorGates(): VendorGates {
 function countOf(gate: Gate, site: string): SiteCount {
   const known = gate.sites.get(site)
   if (known) return known
-  const made = { underWay: 0, entering: 0, unrecorded: 0 }
+  const made = { underWay: 0, countedAt: 0, entering: 0, unrecorded: 0 }
   gate.sites.set(site, made)
   return made
+}
+
+/** The later count is the truer, whichever comes first. */
+function setCount(count: SiteCount, { jobs, at }: Counted): void {
+  if (at < count.countedAt) return
+  count.underWay = jobs
+  count.countedAt = at
 }
 
 function waitFor(gate: Gate, now: number): number {
@@ -135,7 +142,7 @@ function open(gate: Gate, demand: Demand, elsewhere: Pass['elsewhere'], now: num
       gate.starts.push({ site, at, isRecorded })
       if (!isRecorded) return
       leave()
-      if (underWay !== null) count.underWay = underWay
+      if (underWay !== null) setCount(count, underWay)
     },
     end: (how, at) => {
       if (hasEnded) return false

@@ -16,9 +16,7 @@ const writeState = statement(
 )
 const countUnderWay = statement(
   'jobs under way with credentials',
-  `select wanted.credential, count(a.id)::int as jobs from unnest($1::text[]) as wanted (credential)
-   left join attempt a on a.credential = wanted.credential and a.sent_at is not null and a.ended_at is null
-   group by wanted.credential`,
+  'select credential, jobs, counted_at from count_under_way_v1($1)',
 )
 
 type Row = {
@@ -103,12 +101,13 @@ export async function watchVendors(context: Context): Promise<() => void> {
   const unsubscribe = events.subscribe('vendor', null, () => void read().catch(failed))
   let isCounting = false
   const timer = setInterval(() => {
-    const credentials = gates.shared(context.site)
+    const credentials = gates.shared(context.site).sort()
     if (isCounting || credentials.length === 0) return
     isCounting = true
-    db.rows<{ credential: string; jobs: number }>(countUnderWay, [credentials])
+    db.rows<{ credential: string; jobs: number; counted_at: number }>(countUnderWay, [credentials])
       .then((rows) => {
-        for (const { credential, jobs } of rows) gates.setUnderWay(credential, context.site, jobs)
+        for (const { credential, jobs, counted_at: at } of rows)
+          gates.setUnderWay(credential, context.site, { jobs, at })
       })
       .catch(failed)
       .finally(() => {

@@ -55,7 +55,7 @@ end $$;
 create or replace function send_attempt_v1(
   p_task bigint, p_generation int, p_channel bigint, p_credential text, p_jobs int, p_starts int,
   p_jobs_elsewhere int, p_starts_elsewhere int,
-  out outcome text, out wait_ms float8, out under_way int)
+  out outcome text, out wait_ms float8, out under_way int, out counted_at float8)
 language plpgsql as $$
 declare
   v_channel channel;
@@ -95,7 +95,23 @@ begin
   update attempt set channel_id = p_channel, credential = p_credential, sent_at = clock_timestamp()
   where id = v_task.attempt_id and started_at = v_task.attempt_at;
   under_way := under_way + 1;
+  counted_at := extract(epoch from clock_timestamp()) * 1000;
   outcome := 'sent';
+end $$;
+
+-- How many jobs are under way with each credential, and when that was so: behind the lock of whoever sends, so that of two
+-- counts the later one is the truer.
+create or replace function count_under_way_v1(p_credentials text[])
+returns table (credential text, jobs int, counted_at float8)
+language plpgsql as $$
+declare
+  v_credential text;
+begin
+  foreach v_credential in array p_credentials loop
+    perform pg_advisory_xact_lock(7143827, hashtext(v_credential));
+    return query select v_credential, count(*)::int, (extract(epoch from clock_timestamp()) * 1000)::float8
+      from attempt a where a.credential = v_credential and a.sent_at is not null and a.ended_at is null;
+  end loop;
 end $$;
 
 -- When one of p_most starts a minute is free again; the past when one is. Of one channel, or of all with p_channel null.

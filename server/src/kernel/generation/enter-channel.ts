@@ -17,9 +17,14 @@ export type Entry = {
 
 const sendAttempt = statement(
   'send attempt',
-  'select outcome, wait_ms, under_way from send_attempt_v1($1, $2, $3, $4, $5, $6, $7, $8)',
+  'select outcome, wait_ms, under_way, counted_at from send_attempt_v1($1, $2, $3, $4, $5, $6, $7, $8)',
 )
-type Sent = { outcome: 'sent' | 'full' | 'stale'; wait_ms: number | null; under_way: number | null }
+type Sent = {
+  outcome: 'sent' | 'full' | 'stale'
+  wait_ms: number | null
+  under_way: number | null
+  counted_at: number | null
+}
 
 /** How soon it is worth asking again for a place that a job must free first. */
 const ASK_AGAIN_MS = 500
@@ -59,7 +64,8 @@ export async function enterChannel(
       pass.elsewhere.starts,
     ])
     if (row?.outcome === 'sent') {
-      pass.sent(nowOf(context), row.under_way)
+      const { under_way: jobs, counted_at: at } = row
+      pass.sent(nowOf(context), jobs === null || at === null ? null : { jobs, at })
       return entryOf(context, served, pass)
     }
     pass.end('unsaid', nowOf(context))

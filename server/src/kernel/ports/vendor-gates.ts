@@ -26,14 +26,17 @@ export type GateState = {
  */
 export type CallEnd = 'answered' | 'lost' | 'unsaid'
 
+/** So many jobs, as the site's database counted them at its own time in ms: answers may overtake each other. */
+export type Counted = { jobs: number; at: number }
+
 /** Leave to make one call. */
 export type Pass = {
   /** True for the one call that shows whether a vendor is back. */
   isProbe: boolean
   /** What is taken of the credential where the site's own database does not see it. */
   elsewhere: { jobs: number; starts: number }
-  /** The call goes out. With `underWay`, so many jobs of the site are under way with the credential now. */
-  sent: (now: number, underWay: number | null) => void
+  /** The call goes out; so many jobs of the site are under way with the credential, this one with them, if somebody counts. */
+  sent: (now: number, underWay: Counted | null) => void
   /** Whether the vendor is seen differently since: the gate has opened or closed. Only the first word counts. */
   end: (how: CallEnd, now: number) => boolean
 }
@@ -51,7 +54,7 @@ export type VendorGates = {
   /** The vendor wants no more for a while; where it does not say how long, ever longer. @returns how long, in ms. */
   throttle: (credential: string, now: number, forMs: number | undefined) => number
   /** Tells how many jobs of a site are under way with the credential. */
-  setUnderWay: (credential: string, site: string, jobs: number) => void
+  setUnderWay: (credential: string, site: string, underWay: Counted) => void
   /** The credentials that a site shares with others of this process. */
   shared: (site: string) => string[]
   read: (credential: string, now: number) => GateState
