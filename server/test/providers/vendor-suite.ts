@@ -5,6 +5,7 @@ import { addConnection, serveModel } from '../../src/kernel/catalog/administer-c
 import { advanceTask } from '../../src/kernel/generation/advance.ts'
 import { claimTasks } from '../../src/kernel/generation/claim.ts'
 import { submitTask } from '../../src/kernel/generation/submit.ts'
+import { sweepTasks } from '../../src/kernel/generation/sweep.ts'
 import { readTaskById, type Task } from '../../src/kernel/generation/task.ts'
 import { units } from '../../src/kernel/money.ts'
 import {
@@ -484,8 +485,11 @@ async function openStage(bench: VendorBench) {
         if (state !== 'queued' && state !== 'running') break
       }
       const task = await readTaskById(context, user, taskId)
-      // Out of the way of the next one.
-      await context.db.pool.query(`update task set due_at = now() + interval '1 day' where id = $1`, [taskId])
+      // Out of the way of the next one, at the vendor too: what goes on there takes a place.
+      await context.db.pool.query(`update task set deadline = now() - interval '1 second' where id = $1`, [
+        taskId,
+      ])
+      await sweepTasks(context)
       return task
     },
     isPaidBack: async ({ id, state, cost }: Task): Promise<void> => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
+import { limitsOf } from '../catalog/vendor-limits.ts'
 import { noteVendor } from '../catalog/watch-vendors.ts'
 import type { Context } from '../context.ts'
-import type { VendorLimits } from '../ports/provider.ts'
 import { ProviderError } from '../ports/provider.ts'
 import type { CallEnd, Pass } from '../ports/vendor-gates.ts'
 import { chooseChannels, type Served } from './choose-channel.ts'
@@ -45,7 +45,7 @@ export async function enterChannel(
   claim: { id: bigint; generation: number },
 ): Promise<Entry | number> {
   const { channel, provider, credential } = served
-  const limits = limitsOf(served)
+  const limits = limitsOf(provider, channel.connection?.limits ?? {})
   const isCapped = [channel.mostJobs, channel.startsPerMinute, limits.jobs, limits.startsPerMinute].some(
     (cap) => cap !== null && cap !== undefined,
   )
@@ -114,14 +114,13 @@ export async function enterFirst(
   }
 }
 
-function limitsOf({ channel, provider }: Served): VendorLimits {
-  return { ...provider.limits, ...channel.connection?.limits }
-}
-
 const nowOf = (context: Context): number => context.clock.now().getTime()
 
 function enterGate(context: Context, served: Served, isRecorded: boolean): Pass | number {
-  const { jobs = null, startsPerMinute = null } = limitsOf(served)
+  const { jobs = null, startsPerMinute = null } = limitsOf(
+    served.provider,
+    served.channel.connection?.limits ?? {},
+  )
   const demand = { site: context.site, jobs, startsPerMinute, isRecorded }
   return context.vendorGates.enter(served.credential, demand, nowOf(context))
 }
