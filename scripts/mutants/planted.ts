@@ -16,10 +16,10 @@ const LEDGER_SQL = 'server/src/kernel/wallet/ledger.sql'
 const SUBMIT_SQL = 'server/src/kernel/generation/submit.sql'
 const ADVANCE = 'server/src/kernel/generation/advance.ts'
 const ADVANCE_SQL = 'server/src/kernel/generation/advance.sql'
-const CHANNELS_SQL = 'server/src/kernel/generation/channels.sql'
-const FAIL_OVER = 'server/src/kernel/generation/fail-over.ts'
-const ENTER = 'server/src/kernel/generation/enter-channel.ts'
-const RECONCILE = 'server/src/kernel/generation/reconcile.ts'
+const CHANNELS_SQL = 'server/src/kernel/channels/channels.sql'
+const FAIL_OVER = 'server/src/kernel/channels/fail-over.ts'
+const ENTER = 'server/src/kernel/channels/enter-channel.ts'
+const RECONCILE = 'server/src/kernel/channels/reconcile.ts'
 const REGISTER_SQL = 'server/src/kernel/accounts/register.sql'
 const LEDGER_MIGRATION = 'server/migrations/0002-wallet.sql'
 const OUTCOME = 'server/src/kernel/generation/outcome.ts'
@@ -42,9 +42,9 @@ const STOP_REPLY = 'server/src/kernel/assistant/stop-reply.ts'
 const REDEEM_SQL = 'server/src/kernel/promotions/redeem-codes.sql'
 const VOUCHERS_SQL = 'server/src/kernel/wallet/vouchers.sql'
 const CALLBACK = 'server/src/kernel/payments/callback.ts'
-const PRICE_RULE = 'server/src/kernel/catalog/price-rule.ts'
-const QUOTE_TASK = 'server/src/kernel/generation/quote-task.ts'
-const COUNT_TOKENS = 'server/src/kernel/generation/count-tokens.ts'
+const PRICE_RULE = 'server/src/kernel/metering/price-rule.ts'
+const QUOTE_TASK = 'server/src/kernel/metering/quote-task.ts'
+const COUNT_TOKENS = 'server/src/kernel/metering/count-tokens.ts'
 const WRITE = 'server/src/kernel/generation/write.ts'
 const WRITE_REPLY = 'server/src/kernel/assistant/write-reply.ts'
 
@@ -55,7 +55,7 @@ const moderation = (test: string) => ({ file: 'server/test/moderation.test.ts', 
 const vendorsByKey = (test: string) => ({ file: 'server/test/vendors-by-key.test.ts', test })
 const deals = (test: string) => ({ file: 'server/test/deals.test.ts', test })
 const credit = (test: string) => ({ file: 'server/src/dialects/ai-creator/credit.test.ts', test })
-const rule = (test: string) => ({ file: 'server/src/kernel/catalog/price-rule.test.ts', test })
+const rule = (test: string) => ({ file: 'server/src/kernel/metering/price-rule.test.ts', test })
 const metering = (test: string) => ({ file: 'server/test/metering.test.ts', test })
 const replies = (test: string) => ({ file: 'server/test/metering-replies.test.ts', test })
 const quotas = (test: string) => ({ file: 'server/src/dialects/plaza/quotas.test.ts', test })
@@ -1179,7 +1179,7 @@ export const PLANTED: readonly Planted[] = [
     costs: 'A request in rare characters is held for at a third of what it costs.',
     changes: [change(COUNT_TOKENS, "sum + Buffer.byteLength(text, 'utf8')", 'sum + text.length')],
     caughtBy: {
-      file: 'server/src/kernel/generation/count-tokens.test.ts',
+      file: 'server/src/kernel/metering/count-tokens.test.ts',
       test: 'the most that a vendor can count is a token for each byte, and what stands around a message',
     },
   },

@@ -19,5 +19,5 @@ alter table price
       when 'seconds' then jsonb_array_length(rule -> 'sizes') between 1 and 20
       else false end) is true);
 
--- Of a metered task from its submission on, and of every task once it has been paid for (kernel/generation/explanation.ts).
+-- Of a metered task from its submission on, and of every task once it has been paid for (kernel/metering/explanation.ts).
 alter table task add column explanation jsonb;

@@ -8,7 +8,7 @@ import {
   serveModel,
 } from '../kernel/catalog/administer-connections.ts'
 import { probeConnection } from '../kernel/catalog/probe-connection.ts'
-import { setLimits } from '../kernel/catalog/set-limits.ts'
+import { setLimits } from '../kernel/channels/set-limits.ts'
 import type { Json, VendorLimits } from '../kernel/ports/provider.ts'
 import { readTerms, type TermOptions, withTerms } from './channels.ts'
 import { readSecretLine } from './input.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { setChannel } from '../kernel/catalog/administer-connections.ts'
-import { readChannelHealth, resetVendor } from '../kernel/catalog/channel-health.ts'
+import { readChannelHealth, resetVendor } from '../kernel/channels/channel-health.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { explainedInWords, explainTask } from '../kernel/generation/explain-task.ts'
+import { explainedInWords, explainTask } from '../kernel/metering/explain-task.ts'
 import { withSite } from './open.ts'
 import { print } from './table.ts'
 

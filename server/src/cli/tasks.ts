@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { listUnknownTasks, resolveUnknownTask } from '../kernel/channels/resolve-unknown.ts'
 import { KernelError } from '../kernel/errors.ts'
-import { listUnknownTasks, resolveUnknownTask } from '../kernel/generation/resolve-unknown.ts'
 import { UsageError, withSite } from './open.ts'
 import { print, printRows } from './table.ts'
 

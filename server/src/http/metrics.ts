@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statement } from '../db/database.ts'
-import { readChannelHealth } from '../kernel/catalog/channel-health.ts'
+import { readChannelHealth } from '../kernel/channels/channel-health.ts'
 import type { Context } from '../kernel/context.ts'
 import { sumRefusals } from '../kernel/moderation/count-refusals.ts'
 import { openFindings } from '../kernel/wallet/invariants.ts'

@@ -1,4 +1,4 @@
-import type { Meter } from '../generation/meter.ts'
+import type { Meter } from '../metering/meter.ts'
 import type { Reply, ReplyEnding, ReplyFollower, ReplySource } from './reply.ts'
 
 /** A reply that this process writes. */

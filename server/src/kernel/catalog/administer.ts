@@ -1,12 +1,12 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
+import type { PriceRule } from '../metering/price-rule.ts'
+import { checkPriceRule, usualPrice } from '../metering/price-rule.ts'
 import type { Credits } from '../money.ts'
 import { credits, MOST_CREDITS } from '../money.ts'
 import { parseSetting } from '../settings.ts'
 import type { Model } from './catalog.ts'
-import type { PriceRule } from './price-rule.ts'
-import { checkPriceRule, usualPrice } from './price-rule.ts'
 
 const setState = statement(
   'set model state',

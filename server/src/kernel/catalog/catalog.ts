@@ -2,6 +2,7 @@ import type { Database } from '../../db/database.ts'
 import { statement } from '../../db/database.ts'
 import { refusal } from '../errors.ts'
 import type { ModelKind, TaskKind } from '../generation/task-input.ts'
+import type { PriceRule } from '../metering/price-rule.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Events } from '../ports/events.ts'
@@ -9,7 +10,6 @@ import type { Json, VendorLimits } from '../ports/provider.ts'
 import type { Preset } from '../preset.ts'
 import { applySettings } from '../settings.ts'
 import type { Declaration } from './declaration.ts'
-import type { PriceRule } from './price-rule.ts'
 
 /** A connection as the database has it: `sealed` holds the key and the headers, encrypted, in base64. */
 export type SealedConnection = {

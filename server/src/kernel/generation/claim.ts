@@ -1,8 +1,8 @@
 import { statement } from '../../db/database.ts'
+import { fullModels } from '../channels/full-models.ts'
 import type { Context } from '../context.ts'
+import type { Metered } from '../metering/explanation.ts'
 import type { Json } from '../ports/provider.ts'
-import type { Metered } from './explanation.ts'
-import { fullModels } from './full-models.ts'
 import type { TaskInput } from './task-input.ts'
 
 /** A task as its worker holds it: until the lease ends, and only in this generation. */

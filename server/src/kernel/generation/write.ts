@@ -1,6 +1,9 @@
 import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
+import { NotAsked } from '../channels/not-asked.ts'
 import type { Context } from '../context.ts'
+import type { Meter, Settlement } from '../metering/meter.ts'
+import { createMeter } from '../metering/meter.ts'
 import { checkWritten } from '../moderation/check-words.ts'
 import { credits } from '../money.ts'
 import type { DeckContent } from '../ports/deck-renderer.ts'
@@ -11,9 +14,6 @@ import { deckTemplate } from '../tools/deck/deck-template.ts'
 import { deckWords, InvalidDeck, readDeck } from '../tools/deck/read-deck.ts'
 import { isDeclined } from '../tools/template.ts'
 import type { Claimed } from './claim.ts'
-import type { Meter, Settlement } from './meter.ts'
-import { createMeter } from './meter.ts'
-import { NotAsked } from './not-asked.ts'
 
 // Tasks whose outcome is words: a text, or the content of a deck, which is then rendered.
 

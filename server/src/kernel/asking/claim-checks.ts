@@ -1,7 +1,7 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
+import type { Claimed } from '../generation/claim.ts'
 import type { Line } from './ask-lines.ts'
-import type { Claimed } from './claim.ts'
 
 /** A job that is asked after, as its worker holds it. */
 export type ClaimedCheck = Claimed & {

@@ -1,8 +1,8 @@
 import type { Channel, Model, SealedConnection } from '../catalog/catalog.ts'
 import { openConnection } from '../catalog/connections.ts'
-import { credentialFingerprint } from '../catalog/credential-fingerprint.ts'
 import type { Context } from '../context.ts'
 import type { Provider } from '../ports/provider.ts'
+import { credentialFingerprint } from './credential-fingerprint.ts'
 
 /** A channel with who serves it, and the name of the credential it is served with. */
 export type Served = { channel: Channel; provider: Provider; credential: string }

@@ -1,15 +1,15 @@
 import type { ModelState, Quote } from '../catalog/catalog.ts'
-import type { Quantities } from '../catalog/price-rule.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
+import type { TaskInput } from '../generation/task-input.ts'
+import { narrowerPriceOf, outputsOf } from '../generation/task-input.ts'
 import { credits } from '../money.ts'
 import { deckTemplate } from '../tools/deck/deck-template.ts'
 import { findWritingTool } from '../tools/text-input.ts'
 import { mostTokensOf } from './count-tokens.ts'
 import type { Metered } from './explanation.ts'
 import { explainHold } from './explanation.ts'
-import type { TaskInput } from './task-input.ts'
-import { narrowerPriceOf, outputsOf } from './task-input.ts'
+import type { Quantities } from './price-rule.ts'
 
 /** What a task holds: `cost`, and why, where that is a matter of how much it may take. */
 export type TaskQuote = Quote & { metered: Metered | null }

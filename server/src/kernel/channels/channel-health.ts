@@ -1,9 +1,9 @@
 import { statement } from '../../db/database.ts'
+import type { Channel, SealedConnection } from '../catalog/catalog.ts'
+import { openConnection } from '../catalog/connections.ts'
 import type { Context } from '../context.ts'
-import { credentialOf } from '../generation/choose-channel.ts'
 import type { VendorLimits } from '../ports/provider.ts'
-import type { Channel, SealedConnection } from './catalog.ts'
-import { openConnection } from './connections.ts'
+import { credentialOf } from './choose-channel.ts'
 
 /** How a channel is set up, and how it is doing. */
 export type ChannelHealth = {

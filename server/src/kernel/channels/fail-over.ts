@@ -1,10 +1,10 @@
 import { statement } from '../../db/database.ts'
 import type { Context } from '../context.ts'
+import type { Claimed } from '../generation/claim.ts'
+import { backoffSeconds, giveUp, requeue, wordsOf } from '../generation/outcome.ts'
 import { ProviderError } from '../ports/provider.ts'
 import { chooseChannels, type Served } from './choose-channel.ts'
-import type { Claimed } from './claim.ts'
 import { noteFull } from './full-models.ts'
-import { backoffSeconds, giveUp, requeue, wordsOf } from './outcome.ts'
 
 const putBackTask = statement(
   'put back task',

@@ -1,12 +1,12 @@
-import type { Quantities } from '../catalog/price-rule.ts'
+import type { Claimed } from '../generation/claim.ts'
+import { outputsOf } from '../generation/task-input.ts'
 import { credits } from '../money.ts'
 import type { Usage } from '../ports/provider.ts'
 import type { StoredFile } from '../works/store-outputs.ts'
-import type { Claimed } from './claim.ts'
 import type { CountedBy, Explanation } from './explanation.ts'
 import { explainCharge } from './explanation.ts'
 import { isCount, type Settlement } from './meter.ts'
-import { outputsOf } from './task-input.ts'
+import type { Quantities } from './price-rule.ts'
 
 /** What a task that has come to its end is charged, and why. */
 export type Charged = { charge: bigint; explanation: Explanation }

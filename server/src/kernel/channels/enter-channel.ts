@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
-import { limitsOf } from '../catalog/vendor-limits.ts'
-import { noteVendor } from '../catalog/watch-vendors.ts'
 import type { Context } from '../context.ts'
 import { ProviderError } from '../ports/provider.ts'
 import type { CallEnd, Pass } from '../ports/vendor-gates.ts'
 import { chooseChannels, type Served } from './choose-channel.ts'
 import { NotAsked } from './not-asked.ts'
+import { limitsOf } from './vendor-limits.ts'
+import { noteVendor } from './watch-vendors.ts'
 
 /** A place at a channel's vendor, for one call. */
 export type Entry = {

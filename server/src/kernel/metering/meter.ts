@@ -1,10 +1,10 @@
-import { isSpent } from '../catalog/price-rule.ts'
 import type { Credits } from '../money.ts'
 import { credits } from '../money.ts'
 import type { Usage } from '../ports/provider.ts'
 import { countTokens, createTokenCounter } from './count-tokens.ts'
 import type { Metered } from './explanation.ts'
 import { explainCharge } from './explanation.ts'
+import { isSpent } from './price-rule.ts'
 
 /** What is charged for a task, and why. */
 export type Settlement = ReturnType<typeof explainCharge>

@@ -1,12 +1,12 @@
 import { statement } from '../../db/database.ts'
-import { amountOf, ruleInWords } from '../catalog/price-rule.ts'
 import type { Context } from '../context.ts'
 import { refusal } from '../errors.ts'
+import type { TaskState } from '../generation/task.ts'
+import type { TaskKind } from '../generation/task-input.ts'
 import type { Credits } from '../money.ts'
 import { credits, toText, units } from '../money.ts'
 import type { Explanation } from './explanation.ts'
-import type { TaskState } from './task.ts'
-import type { TaskKind } from './task-input.ts'
+import { amountOf, ruleInWords } from './price-rule.ts'
 
 /** A task and all there is on record of what it costs. */
 export type ExplainedTask = {

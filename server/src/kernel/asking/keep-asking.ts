@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { statement } from '../../db/database.ts'
 import { isConnectionLoss, isDeadlock } from '../../db/errors.ts'
 import type { Context } from '../context.ts'
+import type { Claimed } from '../generation/claim.ts'
 import type { Json } from '../ports/provider.ts'
-import type { Claimed } from './claim.ts'
 
 /** What asking told of a job that goes on. */
 export type Answer = {

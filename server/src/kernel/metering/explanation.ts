@@ -1,6 +1,6 @@
-import type { PriceRule, Quantities } from '../catalog/price-rule.ts'
-import { amountOf, chargeOf } from '../catalog/price-rule.ts'
 import type { Credits } from '../money.ts'
+import type { PriceRule, Quantities } from './price-rule.ts'
+import { amountOf, chargeOf } from './price-rule.ts'
 
 /**
  * Why a task costs what it costs, kept with it: from its submission on where its price is a rule, from its end on where

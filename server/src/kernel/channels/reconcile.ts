@@ -2,10 +2,7 @@ import { statement } from '../../db/database.ts'
 import type { Channel } from '../catalog/catalog.ts'
 import { channelOfAttempt } from '../catalog/catalog.ts'
 import type { Context } from '../context.ts'
-import type { Provider, ProviderJob } from '../ports/provider.ts'
-import { ProviderError } from '../ports/provider.ts'
-import { removeLeftovers } from '../works/remove-leftovers.ts'
-import type { Claimed } from './claim.ts'
+import type { Claimed } from '../generation/claim.ts'
 import {
   complete,
   doubt,
@@ -15,8 +12,11 @@ import {
   requeue,
   settleError,
   wordsOf,
-} from './outcome.ts'
-import { callOptions } from './progress.ts'
+} from '../generation/outcome.ts'
+import { callOptions } from '../generation/progress.ts'
+import type { Provider, ProviderJob } from '../ports/provider.ts'
+import { ProviderError } from '../ports/provider.ts'
+import { removeLeftovers } from '../works/remove-leftovers.ts'
 
 // What is in doubt is never sent again: where the vendor can be asked by our own name of the attempt, it is.
 

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
+import type { Claimed } from '../generation/claim.ts'
 import type { Provider } from '../ports/provider.ts'
-import type { Claimed } from './claim.ts'
 
 /** Jobs that were started together need not be asked after together. */
 const SPREAD = 0.1
