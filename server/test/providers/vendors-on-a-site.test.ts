@@ -6,6 +6,7 @@ import { statement } from '../../src/db/database.ts'
 import { aiCreator } from '../../src/dialects/ai-creator/dialect.ts'
 import { createOutbound } from '../../src/files/fetch-remote.ts'
 import { addConnection, serveModel } from '../../src/kernel/catalog/administer-connections.ts'
+import { setLimits } from '../../src/kernel/channels/set-limits.ts'
 import { advanceTask } from '../../src/kernel/generation/advance.ts'
 import { claimTasks } from '../../src/kernel/generation/claim.ts'
 import { submitTask } from '../../src/kernel/generation/submit.ts'
@@ -28,6 +29,9 @@ import { type Misbehaviour, startVendorStandIn, type VendorStandIn } from './ven
 
 // From a submitted task over a vendor's wire to a file of our own and a captured hold.
 
+/** How long a vendor wants to be left in peace is proved where it is decided. */
+const IN_A_HURRY = { askEveryMs: 0, asksPerSecond: 10_000 }
+
 let site: TestSite
 let google: VendorStandIn
 let stability: VendorStandIn
@@ -49,6 +53,7 @@ before(async () => {
       headers: {},
       options: {},
     })
+    await setLimits(site.context, name, IN_A_HURRY)
   }
   site.startWorker({ concurrency: 4 })
 })
@@ -64,7 +69,6 @@ const serve = (model: string, connection: string, vendorModel: string): Promise<
 
 type Row = { state: string; failure: string | null; charged: bigint }
 const readRow = statement('vendor task', 'select state, failure, charged from task where id = $1')
-// How long a vendor wants to be left in peace is proved where it is decided.
 const hurry = statement(
   'hurry vendor tasks',
   `update task set due_at = now() where due_at > now() and (state = 'queued' or (state = 'running' and worker is null))`,
