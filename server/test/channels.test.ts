@@ -76,7 +76,7 @@ const countStates = statement(
 const states = async ({ context }: TestSite): Promise<string> =>
   (await context.db.rows<Count>(countStates, [])).map(({ state, tasks }) => `${tasks} ${state}`).join(', ')
 
-async function until(fits: () => Promise<boolean> | boolean, withinMs = 90_000): Promise<void> {
+async function until(fits: () => Promise<boolean> | boolean, withinMs = 45_000): Promise<void> {
   const giveUp = performance.now() + withinMs
   while (!(await fits())) {
     if (performance.now() > giveUp) assert.fail('it did not come to that in time')
